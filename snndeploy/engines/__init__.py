@@ -1,0 +1,44 @@
+"""Programs that execute a network. `run` is the one way in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from snndeploy.engines.base import ENGINES, Job, Progress, load
+from snndeploy.engines.inputs import as_inputs
+from snndeploy.engines.trace import Trace, wanted
+from snndeploy.errors import raise_errors
+from snndeploy.network import spec
+from snndeploy.network.network import Network
+
+__all__ = ["ENGINES", "Trace", "run"]
+
+
+def run(
+    network: Network,
+    spikes: Any,
+    engine: str = "reference",
+    record: Iterable[str] = ("spikes",),
+    raw: bool = False,
+    progress: Progress | None = None,
+    **options: Any,
+) -> Trace:
+    """Runs a network on one engine.
+
+    Args:
+        spikes: array (time, batch, *shape) for a network with one input, or a mapping by name.
+        record: of "spikes", "u", "v". A population that emits v has v recorded where it is an output.
+        raw: keep the engine's own time (latency included) instead of network time.
+        options: the engine's own, for example `device="cuda"`, `dtype="float64"`, `mode="runtime"`.
+
+    Raises:
+        SnnDeployError: the network is not legal, the input does not fit, or the engine refuses the network.
+        MissingEngineError: the engine is not installed.
+    """
+    loaded = load(engine)
+    spec.check(network)
+    inputs = as_inputs(network, spikes)
+    raise_errors(loaded.refusals(network))
+    job = Job(network, inputs, wanted(network, record), raw, progress or (lambda done, total: None), options)
+    return loaded.run(job)

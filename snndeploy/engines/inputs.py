@@ -1,0 +1,74 @@
+"""What a caller may feed into a network: checked once, the same for every engine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from snndeploy.errors import Finding, raise_errors
+from snndeploy.network.arrays import Array
+from snndeploy.network.network import Network
+
+
+def as_inputs(network: Network, given: Any) -> dict[str, Array]:
+    """Input arrays by name, `(time, batch, *shape)`, checked; constant inputs are filled in.
+
+    Args:
+        given: one array (NumPy or torch) where the network has one input, else a mapping by name.
+
+    Returns:
+        int64 arrays for binary, counts and constant inputs, float64 ones for real inputs.
+
+    Raises:
+        SnnDeployError SD102, SD103, SD104, SD111: everything that does not fit, at once.
+    """
+    names = [each.name for each in network.given]
+    if not isinstance(given, Mapping):
+        given = {names[0]: given} if len(names) == 1 else {"": given}
+    found: list[Finding] = []
+    for name in given:
+        if name not in names:
+            found.append(
+                Finding("SD102", f"input {name!r}", "the network has no such input", f"name {', '.join(names)}")
+            )
+    for name in names:
+        if name not in given:
+            found.append(Finding("SD102", f"input {name!r}", "nothing was given for it"))
+    raise_errors(found)
+
+    arrays: dict[str, Array] = {}
+    for each in network.given:
+        array = np.asarray(given[each.name].detach().cpu() if hasattr(given[each.name], "detach") else given[each.name])
+        where = f"input {each.name!r}"
+        if array.dtype.kind not in "biuf":
+            found.append(Finding("SD111", where, f"its type is {array.dtype}, not numbers"))
+        elif array.shape[2:] != each.shape or array.ndim < 2:
+            expected = f"(time, batch{''.join(f', {n}' for n in each.shape)})"
+            fix = "add a batch axis: x[:, None]" if array.shape[1:] == each.shape else "time is the first axis"
+            found.append(Finding("SD103", where, f"its shape is {array.shape}, not {expected}", fix))
+        elif array.shape[0] == 0 or array.shape[1] == 0:
+            found.append(Finding("SD103", where, f"its shape {array.shape} has no steps or no samples", "give T >= 1"))
+        elif not np.isfinite(array).all():
+            found.append(Finding("SD104", where, f"{np.count_nonzero(~np.isfinite(array))} values are NaN or infinite"))
+        elif each.kind == "binary" and not np.isin(array, (0, 1)).all():
+            found.append(
+                Finding("SD111", where, f"{array.max():g} is not 0 or 1", "declare the input as counts or real")
+            )
+        elif each.kind == "counts" and ((array < 0).any() or (array != np.floor(array)).any()):
+            found.append(Finding("SD111", where, "counts are whole numbers >= 0", "declare the input as real"))
+        else:
+            arrays[each.name] = array.astype(np.float64 if each.kind == "real" else np.int64)
+    sizes = {array.shape[:2] for array in arrays.values()}
+    if len(sizes) > 1:
+        found.append(Finding("SD103", "inputs", f"they differ in (time, batch): {sorted(sizes)}"))
+    raise_errors(found)
+    steps, batch = next(iter(sizes))
+    for each in network.inputs:
+        if each.kind == "constant":
+            on = np.arange(steps) >= each.onset
+            arrays[each.name] = np.broadcast_to(
+                on.reshape(-1, 1, *(1,) * len(each.shape)), (steps, batch, *each.shape)
+            ).astype(np.int64)
+    return arrays

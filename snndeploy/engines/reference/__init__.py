@@ -1,0 +1,71 @@
+"""The living definition: both forms in plain NumPy, float64 and int64, one step at a time."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+import numpy as np
+
+from snndeploy.engines.base import Job, check_options
+from snndeploy.engines.reference.float_rule import FloatState
+from snndeploy.engines.reference.integer_rule import IntegerState, accumulate
+from snndeploy.engines.trace import Trace
+from snndeploy.errors import Finding
+from snndeploy.network.arrays import Array
+from snndeploy.network.maps import chain_apply
+from snndeploy.network.network import Network, Population
+from snndeploy.network.registers import Registers
+from snndeploy.network.timing import update_order
+
+State = FloatState | IntegerState
+
+
+def missing() -> str | None:
+    return None
+
+
+def refusals(network: Network) -> list[Finding]:
+    del network
+    return []
+
+
+def start(population: Population, batch: int) -> State:
+    """The state of a population before the first step."""
+    if isinstance(population.rule, Registers):
+        return IntegerState(population.rule, (batch, *population.shape))
+    return FloatState(population.rule, (batch, *population.shape))
+
+
+def run(job: Job) -> Trace:
+    """Every population at every step, in the order that the projections without delay demand."""
+    check_options("reference", job.options, {})
+    network = job.network
+    integer = network.form == "integer"
+    steps, batch = next(iter(job.inputs.values())).shape[:2]
+    order = [name for group in update_order(network) for name in group]
+    incoming = {name: network.into(name) for name in order}
+    states = {name: start(network.population[name], batch) for name in order}
+    reach = max((p.delay for p in network.projections), default=0)
+    emitted: dict[str, dict[int, Array]] = {name: {} for name in network.shapes}
+    kept: dict[str, dict[str, list[Array]]] = {what: defaultdict(list) for what in ("spikes", "u", "v")}
+
+    for t in range(steps):
+        for name, array in job.inputs.items():
+            emitted[name][t] = array[t]
+        for name in order:
+            state = states[name]
+            drive = state.silence()
+            for p in incoming[name]:
+                if p.delay <= t:
+                    arrived = chain_apply(p.maps, emitted[p.source][t - p.delay])
+                    drive[p.receptor] = drive[p.receptor] + (accumulate(arrived, p.format) if p.format else arrived)
+            emitted[name][t] = state.step(t, drive)
+            for what in job.record:
+                if what != "spikes" or state.rule.spiking:
+                    kept[what][name].append(state.recorded(what))
+        for history in emitted.values():
+            history.pop(t - reach, None)
+        job.progress(t + 1, steps)
+
+    spikes, u, v = ({name: np.stack(rows) for name, rows in kept[what].items()} for what in ("spikes", "u", "v"))
+    return Trace(network, "reference", "int" if integer else "float64", job.inputs, spikes, u, v, raw=job.raw)

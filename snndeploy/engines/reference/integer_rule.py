@@ -1,0 +1,78 @@
+"""One population in the integer form, step by step. The arithmetic is in `network/registers.py`."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from snndeploy.network.arrays import Array
+from snndeploy.network.registers import DECAY_UNITY, STATE_MAX, STATE_SHIFT, Format, Registers
+
+
+def wrap32(y: Array) -> Array:
+    """int64 -> the value that a 32-bit register would hold, as int64."""
+    return y.astype(np.int32).astype(np.int64)
+
+
+def accumulate(arrived: Array, form: Format) -> Array:
+    """Mantissa sums -> a: the exponent shifts the sum, as a 32-bit integer."""
+    e = form.exponent
+    return wrap32(arrived << e if e >= 0 else arrived >> -e)
+
+
+def decay(y: Array, factor: Array) -> Array:
+    """y·factor / 4096, toward zero."""
+    return np.asarray(np.sign(y) * ((np.abs(y) * factor) >> 12))
+
+
+def wrap24(y: Array) -> Array:
+    return np.where(y > STATE_MAX + 1, y - 2**24, np.where(y <= -STATE_MAX - 1, y + 2**24, y))
+
+
+def clip24(y: Array) -> Array:
+    return np.clip(y, -STATE_MAX, STATE_MAX)
+
+
+class IntegerState:
+    """u and v as int64 arrays (batch, *shape)."""
+
+    def __init__(self, rule: Registers, shape: tuple[int, ...]):
+        self.rule = rule
+        self.u: Array = np.broadcast_to(np.asarray(rule.initial_u), shape).astype(np.int64)
+        self.v: Array = np.broadcast_to(np.asarray(rule.initial_v), shape).astype(np.int64)
+        self.s: Array = np.zeros(shape, bool)
+        self.p: Array = self.v
+
+    def silence(self) -> list[Array]:
+        """What arrives if nothing does."""
+        return [np.zeros(self.v.shape, np.int64)]
+
+    def step(self, t: int, drive: list[Array]) -> Array:
+        """Takes the accumulation `a: int64 (batch, *shape)`; returns what is emitted: spikes as 0/1, or v."""
+        rule = self.rule
+        a = wrap32(wrap32(drive[0]) << STATE_SHIFT)
+        u = wrap24(wrap32(decay(self.u, DECAY_UNITY - 1 - np.asarray(rule.du)) + a))
+        bias = wrap32(np.asarray(rule.bias_mant) << np.asarray(rule.bias_exp)) * (t >= rule.bias_onset)
+        q = clip24(wrap32(decay(self.v, DECAY_UNITY - np.asarray(rule.dv)) + u + bias))
+        if rule.vth is None:
+            self.u, self.v, self.p = u, q, q
+            return q
+        theta = np.asarray(rule.vth) << STATE_SHIFT
+        pending = self.v > theta
+        late = rule.reset.kind != "none" and rule.reset.when in ("next", "residual")
+        p = np.where(pending, clip24(self._reset(q)), q) if late else q
+        s = p > theta
+        v = p
+        if rule.reset.kind != "none" and rule.reset.when == "now":
+            v = np.where(s, clip24(self._reset(p)), p)
+        elif rule.reset.kind != "none" and rule.reset.when == "residual":
+            v = clip24(p - (s.astype(np.int64) - pending) * (p - self._reset(p)))
+        self.u, self.v, self.s, self.p = u, v, s, p
+        return s.astype(np.int64)
+
+    def _reset(self, y: Array) -> Array:
+        value = np.asarray(self.rule.reset.value)
+        return np.broadcast_to(value, y.shape) if self.rule.reset.kind == "to" else y - value
+
+    def recorded(self, what: str) -> Array:
+        """ "spikes", "u" or "v" of the last step."""
+        return {"spikes": self.s, "u": self.u, "v": self.v}[what]

@@ -1,0 +1,96 @@
+"""What an engine returns: who computed it, what went in, and what was recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from snndeploy.errors import error
+from snndeploy.network.arrays import Array
+from snndeploy.network.network import Network
+from snndeploy.network.registers import Registers
+
+RECORDABLE = ("spikes", "u", "v")
+
+
+@dataclass(frozen=True, eq=False)
+class Trace:
+    """One run of a network. Time is the first axis everywhere, in network time unless `raw`.
+
+    Attributes:
+        network: what was run.
+        engine: who ran it, with its mode and version where it has one ("lava inline 0.10.0").
+        dtype: the arithmetic, "float64", "float32" or "int".
+        inputs: `(time, batch, *shape)` by name of input, as given by the caller.
+        spikes: bool (time, batch, *shape) by name of population; only populations with a threshold.
+        u: (time, batch, *shape), or (time, batch, receptor, *shape) where a population has several receptors.
+        v: (time, batch, *shape), the stored membrane at the end of the step. Float or state units, as the form has.
+        latency: steps by which the engine was late, per population; already taken out unless `raw`.
+        notes: what a reader should know (which process ran which population, a wider type that was needed).
+    """
+
+    network: Network
+    engine: str
+    dtype: str
+    inputs: Mapping[str, Array]
+    spikes: Mapping[str, Array] = field(default_factory=dict)
+    u: Mapping[str, Array] = field(default_factory=dict)
+    v: Mapping[str, Array] = field(default_factory=dict)
+    latency: Mapping[str, int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    raw: bool = False
+
+    @property
+    def steps(self) -> int:
+        return int(next(iter(self.inputs.values())).shape[0])
+
+    @property
+    def batch(self) -> int:
+        return int(next(iter(self.inputs.values())).shape[1])
+
+    def membrane(self, population: str) -> Array:
+        """v in units of the float membrane, whatever the form: v / scale + offset for integers."""
+        rule = self.network.population[population].rule
+        v = self.v[population]
+        if isinstance(rule, Registers):
+            return np.asarray(v / np.asarray(rule.scale) + np.asarray(rule.offset))
+        return v
+
+    def decisions(self) -> Array:
+        """Class per sample, `int64 (batch,)`, by the network's decision rule; the lowest index wins a tie.
+
+        Raises:
+            SnnDeployError SD102: the network decides nothing, or what it needs was not recorded.
+        """
+        rule = self.network.decision
+        if rule is None:
+            raise error("SD102", "decision", "the network carries no decision", "give it one: net.with_(decision=...)")
+        if rule.rule == "spike-count":
+            if rule.population not in self.spikes:
+                raise error(
+                    "SD102", "decision", f"spikes of {rule.population!r} were not recorded", 'record=("spikes",)'
+                )
+            score = self.spikes[rule.population].sum(axis=0, dtype=np.int64)
+        else:
+            if rule.population not in self.v:
+                raise error("SD102", "decision", f"v of {rule.population!r} was not recorded", 'record=("spikes", "v")')
+            v = self.membrane(rule.population)
+            score = v[-1] if rule.rule == "last-v" else v.max(axis=0)
+        return np.asarray(score.reshape(self.batch, -1).argmax(axis=1))
+
+
+def wanted(network: Network, record: Iterable[str]) -> tuple[str, ...]:
+    """`record`, checked, plus "v" where an output emits its membrane or the decision reads it.
+
+    Raises:
+        SnnDeployError SD102: something is not recordable.
+    """
+    asked = tuple(record)
+    for name in asked:
+        if name not in RECORDABLE:
+            raise error("SD102", f"record {name!r}", "it cannot be recorded", f"choose from {', '.join(RECORDABLE)}")
+    emits = any(not network.population[name].rule.spiking for name in network.outputs)
+    decides = network.decision is not None and network.decision.rule != "spike-count"
+    return tuple(n for n in RECORDABLE if n in asked or (n == "v" and (emits or decides)))

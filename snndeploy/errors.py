@@ -1,0 +1,120 @@
+"""Every finding snndeploy can report: its code, its sentence, and how it reads.
+
+A finding says where, what, by how much, and the cheapest fix. All findings of one check are raised together.
+Codes are stable: a code is never reused for something else.
+
+| range | about |
+|-------|-------|
+| SD1xx | what a legal network is |
+| SD2xx | what a target can hold |
+| SD3xx | models of snnTorch and Norse |
+| SD4xx | NIR files |
+| SD5xx | engines |
+| SD6xx | quantisation |
+| SD7xx | comparison |
+| SD8xx | commands, files and arguments |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+CODES: dict[str, str] = {
+    # network
+    "SD101": "a name is used twice",
+    "SD102": "a name is unknown",
+    "SD103": "a shape does not fit",
+    "SD104": "a value is not a finite number",
+    "SD105": "a value is out of its range",
+    "SD106": "a loop of projections has no delay",
+    "SD107": "float and integer parts are mixed",
+    "SD108": "a population without threshold feeds others in integer form",
+    "SD109": "a register does not hold the value",
+    "SD110": "a weight is not on the grid of its format",
+    "SD111": "an input is not of the kind that the network declares",
+    "SD112": "the network has no input or no output",
+    "SD113": "settings exclude each other",
+    "SD114": "a population receives nothing",
+    # targets
+    "SD201": "there is no such target",
+    # engines
+    "SD501": "there is no such engine",
+    "SD502": "an engine is not installed",
+    "SD503": "an engine has no such option",
+}
+
+
+Severity = Literal["error", "warning", "note"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is wrong, or worth knowing.
+
+    Attributes:
+        code: stable code, a key of `CODES`.
+        where: the file, node, module path, population or projection.
+        what: what is wrong, with value and limit.
+        fix: what to do, cheapest first; empty where nothing can be done.
+        severity: "error" stops the verb; "warning" and "note" do not.
+    """
+
+    code: str
+    where: str
+    what: str
+    fix: str = ""
+    severity: Severity = "error"
+
+    def __post_init__(self) -> None:
+        if self.code not in CODES:
+            raise KeyError(f"{self.code} is not listed in snndeploy/errors.py")
+
+    def __str__(self) -> str:
+        fix = f" Fix: {self.fix}" if self.fix else ""
+        return f"{self.code} {self.where}: {self.what.rstrip('.')}.{fix}"
+
+    def as_dict(self) -> dict[str, str]:
+        return {
+            "code": self.code,
+            "title": CODES[self.code],
+            "where": self.where,
+            "what": self.what,
+            "fix": self.fix,
+            "severity": self.severity,
+        }
+
+
+class SnnDeployError(Exception):
+    """Carries every finding of one check. `exit_code` is what the command line returns."""
+
+    exit_code = 2
+
+    def __init__(self, findings: Finding | Iterable[Finding]):
+        self.findings = (findings,) if isinstance(findings, Finding) else tuple(findings)
+        super().__init__("\n".join(map(str, self.findings)))
+
+
+class VerdictError(SnnDeployError):
+    """The input was good, and the answer is no: two things differ, or something does not fit."""
+
+    exit_code = 1
+
+
+class MissingEngineError(SnnDeployError):
+    """The engine, or a package that it needs, is not installed."""
+
+    exit_code = 3
+
+
+def error(code: str, where: str, what: str, fix: str = "") -> SnnDeployError:
+    """A `SnnDeployError` of one finding, to be raised."""
+    return SnnDeployError(Finding(code, where, what, fix))
+
+
+def raise_errors(findings: Iterable[Finding]) -> None:
+    """Raises all findings of severity "error" at once; returns if there is none."""
+    errors = [finding for finding in findings if finding.severity == "error"]
+    if errors:
+        raise SnnDeployError(errors)

@@ -1,0 +1,29 @@
+"""What a network is: populations, projections, the exact update rule, what is legal."""
+
+from snndeploy.network.maps import Conv, Dense, Flatten, Map, Pool, Scale, Sparse
+from snndeploy.network.network import Decision, Input, Network, Population, Projection, Source
+from snndeploy.network.registers import Format, Registers
+from snndeploy.network.rule import Adaptation, Receptor, Refractory, Reset, Rule
+
+__all__ = [
+    "Adaptation",
+    "Conv",
+    "Decision",
+    "Dense",
+    "Flatten",
+    "Format",
+    "Input",
+    "Map",
+    "Network",
+    "Pool",
+    "Population",
+    "Projection",
+    "Receptor",
+    "Refractory",
+    "Registers",
+    "Reset",
+    "Rule",
+    "Scale",
+    "Source",
+    "Sparse",
+]
