@@ -39,10 +39,32 @@ CODES: dict[str, str] = {
     "SD114": "a population receives nothing",
     # targets
     "SD201": "there is no such target",
+    "SD202": "a target's file cannot be read",
+    "SD203": "something does not fit into a core",
+    "SD204": "a field of a target is missing or wrong",
+    "SD205": "more cores are needed than a chip has",
+    "SD206": "a target has no such neuron",
+    "SD207": "a target takes no such input",
+    "SD208": "a delay is longer than a target can hold",
+    "SD209": "a network is not in the form that is needed",
+    "SD210": "data that comes with the package is missing",
+    "SD211": "worth knowing before deployment",
     # engines
     "SD501": "there is no such engine",
     "SD502": "an engine is not installed",
     "SD503": "an engine has no such option",
+    # commands, files and arguments
+    "SD800": "a command is not used as it should be",
+    "SD801": "a file or a model cannot be found",
+    "SD802": "an output cannot be written",
+    "SD803": "a file does not hold arrays of numbers",
+    "SD804": "a model file does not work",
+    "SD805": "weights do not fit the module",
+    "SD806": "a trace file is damaged or of another kind",
+    "SD807": "training went wrong",
+    "SD808": "an installation failed",
+    "SD809": "what must be identical is not",
+    "SD899": "something unforeseen happened",
 }
 
 

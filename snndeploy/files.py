@@ -1,0 +1,133 @@
+"""Files: where shipped data lies, how outputs are written, and what of a user's files is accepted."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import tomllib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from snndeploy.errors import Finding, SnnDeployError, error, raise_errors
+
+
+def folder(name: str) -> Path:
+    """The folder `models` or `targets`: inside an installed package, beside it in a checkout.
+
+    The folder beside the package counts only if its pyproject.toml names snndeploy.
+    """
+    package = Path(__file__).parent
+    project = package.parent / "pyproject.toml"
+    if project.is_file():
+        try:
+            named = tomllib.loads(project.read_text()).get("project", {}).get("name")
+        except (OSError, ValueError):
+            named = None
+        if named == "snndeploy":
+            return package.parent / name
+    return package / name
+
+
+def existing(path: str | os.PathLike[str], what: str) -> Path:
+    """`path`, if it is a file that can be read.
+
+    Raises:
+        SnnDeployError SD801: it is missing, a folder, or not readable.
+    """
+    found = Path(path)
+    if not found.exists():
+        raise error("SD801", str(path), f"there is no such {what}", "check the path")
+    if not found.is_file():
+        raise error("SD801", str(path), f"it is not a file, and {what} is expected", "name a file")
+    if not os.access(found, os.R_OK):
+        raise error("SD801", str(path), "it cannot be read", f"chmod u+r {path}")
+    return found
+
+
+def check_output(path: str | os.PathLike[str], inputs: tuple[str | os.PathLike[str] | None, ...] = ()) -> Path:
+    """`path`, if a file can be written there without touching an input.
+
+    Raises:
+        SnnDeployError SD802: its folder is missing or not writable, it is a folder, or it is one of `inputs`.
+    """
+    target = Path(path)
+    found: list[Finding] = []
+    if target.is_dir():
+        found.append(Finding("SD802", str(path), "it is a folder", "name a file in it"))
+    elif not target.parent.is_dir():
+        found.append(Finding("SD802", str(path), "its folder does not exist", f"mkdir -p {target.parent}"))
+    elif not os.access(target.parent, os.W_OK):
+        found.append(Finding("SD802", str(path), "its folder cannot be written", "choose another folder"))
+    for each in inputs:
+        if each is not None and target.exists() and Path(each).exists() and target.samefile(each):
+            found.append(
+                Finding("SD802", str(path), "it is also an input, which is never changed", "name another file")
+            )
+    raise_errors(found)
+    return target
+
+
+@contextmanager
+def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """A path to write to, in the same folder; it becomes `path` when the block ends well, else it is removed."""
+    target = Path(path)
+    handle, name = tempfile.mkstemp(prefix=f".{target.stem}-", suffix=target.suffix, dir=target.parent)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        umask = os.umask(0)
+        os.umask(umask)
+        temporary.chmod(0o666 & ~umask)
+        os.replace(temporary, target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def load_arrays(path: str | os.PathLike[str], what: str = "sample file") -> Any:
+    """The array of a .npy file, or of a .npz file: its only array, or a mapping by name where it holds several.
+
+    Nothing is unpickled.
+
+    Raises:
+        SnnDeployError SD801, SD803: it is missing, damaged, empty or holds something else than numbers.
+    """
+    import numpy as np
+
+    found = existing(path, what)
+    try:
+        loaded = np.load(found, allow_pickle=False)
+        content: Any = {name: loaded[name] for name in loaded.files} if hasattr(loaded, "files") else loaded
+    except (ValueError, OSError, EOFError, KeyError, MemoryError, _bad_zip()) as problem:
+        raise error(
+            "SD803", str(path), f"it is not a whole .npy or .npz file of numbers ({short(problem)})", "np.save(path, x)"
+        ) from problem
+    arrays: Mapping[str, Any] = content if isinstance(content, dict) else {"": content}
+    if not arrays:
+        raise error("SD803", str(path), "it holds no array", "np.savez(path, x)")
+    for name, array in arrays.items():
+        if array.dtype.kind not in "biuf":
+            where = f"{path}:{name}" if name else str(path)
+            raise error("SD803", where, f"its type is {array.dtype}, not numbers")
+    return next(iter(arrays.values())) if len(arrays) == 1 else dict(arrays)
+
+
+def _bad_zip() -> type[Exception]:
+    from zipfile import BadZipFile
+
+    return BadZipFile
+
+
+def short(problem: BaseException) -> str:
+    """One line of an exception that somebody else raised."""
+    text = str(problem).strip() or type(problem).__name__
+    line = text.splitlines()[0].strip()
+    return line if len(line) <= 160 else line[:157] + "..."
+
+
+def findings_at(path: str | os.PathLike[str], problem: SnnDeployError) -> SnnDeployError:
+    """The same error with the file's name in front of every place."""
+    named = (Finding(f.code, f"{path}: {f.where}", f.what, f.fix, f.severity) for f in problem.findings)
+    return type(problem)(named)

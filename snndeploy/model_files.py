@@ -1,0 +1,145 @@
+"""Model files: a Python file with `build()`, and what else the demo and the training loop read from it.
+
+A shipped model (`models/digits_csnn.py`) and a user's own file have the same form::
+
+    def build() -> torch.nn.Module: ...         the untrained module
+    def data() -> snndeploy.train.Data: ...     optional: samples to train and test with
+    TRAIN = {"epochs": 12, ...}                 optional: arguments of snndeploy.train.train
+    DT = 1e-3                                   optional: seconds per step
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+import traceback
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from snndeploy.errors import Finding, SnnDeployError, error
+from snndeploy.files import existing, folder, short
+
+PREFIX = "snndeploy.models."
+
+
+def names() -> list[str]:
+    """The shipped models."""
+    return sorted(path.stem for path in folder("models").glob("*.py") if not path.stem.startswith("_"))
+
+
+def load(name_or_path: str) -> ModuleType:
+    """The module of a shipped model (by name) or of a file (by path).
+
+    It is registered as `snndeploy.models.<name>` in both cases, so that a class defined there can be pickled.
+
+    Raises:
+        SnnDeployError SD801: no such file. SD804: the file cannot be executed; names its line.
+    """
+    if name_or_path in names():
+        path = folder("models") / f"{name_or_path}.py"
+    elif os.sep not in name_or_path and not name_or_path.endswith(".py"):
+        raise error(
+            "SD801",
+            f"model {name_or_path!r}",
+            "there is no such model",
+            f"choose from {', '.join(names())}, or name a file: path/to/file.py",
+        )
+    else:
+        path = existing(name_or_path, "model file").resolve()
+    name = PREFIX + path.stem
+    known = sys.modules.get(name)
+    if known is not None and known.__file__ == str(path):
+        return known
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise error("SD804", str(name_or_path), "it is not a Python file", "name a file that ends in .py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except (Exception, SystemExit) as problem:
+        del sys.modules[name]
+        raise _failed(path, "it cannot be loaded", problem) from problem
+    return module
+
+
+def build(source: str, weights: str | os.PathLike[str] | None = None) -> Any:
+    """The torch module that `file.py:function` returns, in eval mode, with the weights of a file loaded into it.
+
+    Args:
+        source: "path/to/file.py:build", "path/to/file.py" (`build` is meant) or the name of a shipped model.
+        weights: a state_dict saved with torch.save. Nothing but plain tensors is unpickled.
+
+    Raises:
+        SnnDeployError SD801, SD804, SD805: the file, the function or the weights do not fit.
+    """
+    path, separator, function = source.rpartition(":")
+    if not separator or os.sep in function or function.endswith(".py"):
+        path, function = source, "build"
+    make = getattr(load(path), function or "build", None)
+    if not callable(make):
+        raise error("SD804", source, f"it has no function {function!r}", "name one: file.py:build")
+    if weights is not None:
+        existing(weights, "weights file")
+    try:
+        module = make()
+    except Exception as problem:
+        raise _failed(Path(path), f"{function}() failed", problem) from problem
+
+    import torch
+
+    if not isinstance(module, torch.nn.Module):
+        raise error("SD804", source, f"{function}() returned {type(module).__name__}, not a torch.nn.Module")
+    if weights is not None:
+        _fill(module, weights)
+    return module.eval()
+
+
+def _fill(module: Any, weights: str | os.PathLike[str]) -> None:
+    """Loads a state_dict into a module; all that does not fit is reported at once."""
+    import pickle
+
+    import torch
+
+    fix = "torch.save(module.state_dict(), path)"
+    try:
+        state = torch.load(weights, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, OSError, AttributeError) as problem:
+        raise error(
+            "SD805", str(weights), f"it is not a whole file of plain tensors ({short(problem)})", fix
+        ) from problem
+    if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
+        raise error("SD805", str(weights), f"it holds {type(state).__name__}, not names and tensors", fix)
+    wanted = module.state_dict()
+    found = [
+        Finding("SD805", f"{weights}: {name}", "the file lacks it, the module needs it")
+        for name in wanted
+        if name not in state
+    ]
+    for name, value in state.items():
+        if name not in wanted:
+            found.append(Finding("SD805", f"{weights}: {name}", "the module has no such parameter"))
+        elif wanted[name].shape != value.shape:
+            found.append(
+                Finding(
+                    "SD805", f"{weights}: {name}", f"its shape is {tuple(value.shape)}, not {tuple(wanted[name].shape)}"
+                )
+            )
+        elif value.is_floating_point() and not bool(torch.isfinite(value).all()):
+            count = int((~torch.isfinite(value)).sum())
+            found.append(Finding("SD805", f"{weights}: {name}", f"{count} values are NaN or infinite", "train again"))
+    if found:
+        raise SnnDeployError(found)
+    module.load_state_dict(state)
+
+
+def _failed(path: Path, what: str, problem: BaseException) -> SnnDeployError:
+    """The user's own exception with the last line of the user's own file."""
+    if isinstance(problem, SnnDeployError):
+        return problem
+    lines = [frame.lineno for frame in traceback.extract_tb(problem.__traceback__) if frame.filename == str(path)]
+    line = problem.lineno if isinstance(problem, SyntaxError) else (lines[-1] if lines else None)
+    where = f"{path}:{line}" if line else str(path)
+    return error("SD804", where, f"{what}: {type(problem).__name__}: {short(problem)}")
