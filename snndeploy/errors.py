@@ -64,7 +64,23 @@ CODES: dict[str, str] = {
     "SD807": "training went wrong",
     "SD808": "an installation failed",
     "SD809": "what must be identical is not",
+    "SD810": "a captured network differs from its module",
     "SD899": "something unforeseen happened",
+    # quantisation
+    "SD601": "the network is already in the integer form",
+    "SD602": "a decay is out of reach of the registers",
+    "SD603": "a value is out of reach of the registers",
+    "SD604": "a neuron has no integer form",
+    "SD605": "a setting has no equivalent on a chip",
+    "SD606": "the calibration does not fit",
+    "SD607": "no scale satisfies every register",
+    "SD608": "the worst case overflows",
+    # engine lava
+    "SD510": "Lava cannot hold a part of the network",
+    "SD511": "a sum may leave Lava's 32 bits",
+    "SD512": "Lava's own code failed",
+    "SD513": "Lava's runtime failed or did not end",
+    "SD514": "a setting of the engine is out of its range",
 }
 
 

@@ -1,0 +1,1 @@
+"""RuleLIF: a leaky integrator with every reset of the network form."""
