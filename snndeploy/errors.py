@@ -53,19 +53,11 @@ CODES: dict[str, str] = {
     "SD501": "there is no such engine",
     "SD502": "an engine is not installed",
     "SD503": "an engine has no such option",
-    # commands, files and arguments
-    "SD800": "a command is not used as it should be",
-    "SD801": "a file or a model cannot be found",
-    "SD802": "an output cannot be written",
-    "SD803": "a file does not hold arrays of numbers",
-    "SD804": "a model file does not work",
-    "SD805": "weights do not fit the module",
-    "SD806": "a trace file is damaged or of another kind",
-    "SD807": "training went wrong",
-    "SD808": "an installation failed",
-    "SD809": "what must be identical is not",
-    "SD810": "a captured network differs from its module",
-    "SD899": "something unforeseen happened",
+    # engine torch
+    "SD520": "a device is not there",
+    "SD521": "an arithmetic is not offered",
+    "SD522": "an input has no integer form",
+    "SD523": "a sum of products is not exact",
     # quantisation
     "SD601": "the network is already in the integer form",
     "SD602": "a decay is out of reach of the registers",
@@ -81,6 +73,19 @@ CODES: dict[str, str] = {
     "SD512": "Lava's own code failed",
     "SD513": "Lava's runtime failed or did not end",
     "SD514": "a setting of the engine is out of its range",
+    # commands, files and arguments
+    "SD800": "a command is not used as it should be",
+    "SD801": "a file or a model cannot be found",
+    "SD802": "an output cannot be written",
+    "SD803": "a file does not hold arrays of numbers",
+    "SD804": "a model file does not work",
+    "SD805": "weights do not fit the module",
+    "SD806": "a trace file is damaged or of another kind",
+    "SD807": "training went wrong",
+    "SD808": "an installation failed",
+    "SD809": "what must be identical is not",
+    "SD810": "a captured network differs from its module",
+    "SD899": "something unforeseen happened",
 }
 
 

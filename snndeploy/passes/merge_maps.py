@@ -1,0 +1,162 @@
+"""A chain of maps as one weighted map: what a synapse is.
+
+Average pools become sum pools and a factor; factors go into the weights; sum pools without overlap go into the next
+convolution or the next dense map, and pools of any stride into the convolution before. What none of this can join
+becomes one sparse matrix. The result delivers the same, up to the rounding of the products; for binary spikes
+the order of additions is the only other difference.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import product
+from math import prod
+
+import numpy as np
+
+from snndeploy.network.arrays import Array
+from snndeploy.network.maps import (
+    Conv,
+    Dense,
+    Flatten,
+    Map,
+    Pool,
+    Scale,
+    Shape,
+    Sparse,
+    chain_matrix,
+    chain_shape,
+)
+from snndeploy.network.network import Network
+
+Chain = tuple[Map, ...]
+
+
+def merge_maps(network: Network) -> Network:
+    """Every projection with exactly one weighted map, at most a flatten beside it."""
+    projections = [
+        p if is_merged(p.maps) else replace(p, maps=merged(p.maps, network.shapes[p.source]))
+        for p in network.projections
+    ]
+    if all(a is b for a, b in zip(projections, network.projections, strict=True)):
+        return network
+    return network.with_(projections=tuple(projections), source=None)
+
+
+def is_merged(maps: Chain) -> bool:
+    """One weighted map, otherwise only flattens."""
+    return sum(each.weighted for each in maps) == 1 and all(each.weighted or isinstance(each, Flatten) for each in maps)
+
+
+def merged(maps: Chain, shape: Shape) -> Chain:
+    """The same linear map with one weighted map; see the module."""
+    chain = tuple(part for each in maps for part in _plain(each))
+    moved = True
+    while moved and not is_merged(chain):
+        moved = False
+        at = shape
+        for i in range(len(chain) - 1):
+            joined = _join(chain[i], chain[i + 1], chain[i + 2 : i + 3], at)
+            if joined is not None:
+                used, parts = joined
+                chain, moved = (*chain[:i], *parts, *chain[i + used :]), True
+                break
+            at = chain[i].shape_out(at)
+    if is_merged(chain):
+        return chain
+    whole = chain_matrix(maps, shape).astype(np.float64)
+    return (Sparse(whole, shape, chain_shape(maps, shape)),)
+
+
+def _plain(each: Map) -> Chain:
+    """Average pools over windows of one size as a sum and a factor; factors of 1 and empty flattens as nothing."""
+    if isinstance(each, Scale) and np.all(each.factor == 1):
+        return ()
+    if isinstance(each, Flatten) and each.rank == 1:
+        return ()
+    if isinstance(each, Pool) and each.kind == "average" and not each.ceil_mode and not any(each.padding):
+        return replace(each, kind="sum"), Scale(np.asarray(1.0 / prod(each.kernel)))
+    return (each,)
+
+
+def _join(first: Map, second: Map, third: Chain, shape: Shape) -> tuple[int, Chain] | None:
+    """(how many maps were used, what replaces them), or None. `shape` comes into `first`."""
+    match first, second:
+        case Scale(), Scale():
+            return 2, (Scale(first.factor * second.factor),)
+        case Scale(), (Pool() | Flatten()) if first.factor.size == 1:
+            return 2, (second, first)
+        case Scale(), Dense() if len(shape) == 1 or first.factor.size == 1:
+            return 2, (Dense(second.weight * first.factor.reshape(-1)),)
+        case Scale(), Conv() if (factor := _per_channel(first, shape)) is not None:
+            each = second.weight.shape[1]
+            group = np.arange(second.weight.shape[0]) // (second.weight.shape[0] // second.groups)
+            columns = factor[group[:, None] * each + np.arange(each)]
+            return 2, (
+                replace(second, weight=second.weight * columns.reshape(*columns.shape, *(1,) * len(second.kernel))),
+            )
+        case Dense(), Scale() if first.shape_out(shape) == first.shape_out(shape)[-1:] or second.factor.size == 1:
+            return 2, (Dense(first.weight * second.factor.reshape(-1, 1)),)
+        case Conv(), Scale() if (factor := _per_channel(second, first.shape_out(shape))) is not None:
+            return 2, (replace(first, weight=first.weight * factor.reshape(-1, *(1,) * (first.weight.ndim - 1))),)
+        case Sparse(), Scale() if second.factor.size == 1:
+            return 2, (Sparse(first.weight * second.factor.item(), first.shape_from, first.shape_to),)
+        case Dense(), Dense():
+            return 2, (Dense(second.weight @ first.weight),)
+        case Pool(), Conv() if _tiles(first) and _clear_of_the_rest(first, second, shape):
+            return 2, (_pool_into_conv(first, second),)
+        case Pool(), Flatten() if third and isinstance(third[0], Dense) and _tiles(first):
+            if second.rank == len(shape) and second._span() == (0, second.rank - 1):
+                return 3, (second, _pool_into_dense(first, third[0], shape))
+        case Conv(), Pool() if second.kind == "sum" and not second.ceil_mode and not any(second.padding):
+            if all(d == 1 for d in first.dilation):
+                return 2, (_conv_then_pool(first, second),)
+    return None
+
+
+def _per_channel(scale: Scale, shape: Shape) -> Array | None:
+    """A factor per channel, if the scale is the same at every place."""
+    whole = np.broadcast_to(scale.factor, shape).reshape(shape[0], -1)
+    return whole[:, 0] if np.all(whole == whole[:, :1]) else None
+
+
+def _tiles(pool: Pool) -> bool:
+    """True for a sum over windows that neither overlap nor leave gaps."""
+    return pool.kind == "sum" and pool.kernel == pool.stride and not any(pool.padding) and not pool.ceil_mode
+
+
+def _clear_of_the_rest(pool: Pool, conv: Conv, shape: Shape) -> bool:
+    """The joined kernel must not see rows that the pool dropped: it can where the convolution pads behind them."""
+    rest = [n % k for n, k in zip(shape[1:], pool.kernel, strict=True)]
+    pads = [after for _, after in conv.padding]
+    return all(d == 1 for d in conv.dilation) and not any(r and p for r, p in zip(rest, pads, strict=True))
+
+
+def _pool_into_conv(pool: Pool, conv: Conv) -> Conv:
+    weight = conv.weight
+    for axis, k in enumerate(pool.kernel):
+        weight = np.repeat(weight, k, axis=2 + axis)
+    sizes = pool.kernel
+    stride = tuple(s * k for s, k in zip(conv.stride, sizes, strict=True))
+    padding = tuple((a * k, b * k) for (a, b), k in zip(conv.padding, sizes, strict=True))
+    return replace(conv, weight=weight, stride=stride, padding=padding)
+
+
+def _pool_into_dense(pool: Pool, dense: Dense, shape: Shape) -> Dense:
+    weight = dense.weight.reshape(-1, *pool.shape_out(shape))
+    for axis, k in enumerate(pool.kernel):
+        weight = np.repeat(weight, k, axis=2 + axis)
+    rest = [(0, n - m) for n, m in zip(shape[1:], weight.shape[2:], strict=True)]
+    return Dense(np.pad(weight, ((0, 0), (0, 0), *rest)).reshape(len(dense.weight), -1))
+
+
+def _conv_then_pool(conv: Conv, pool: Pool) -> Conv:
+    """The sum of k kernels, each shifted by the convolution's stride."""
+    reach = [(k - 1) * s for k, s in zip(pool.kernel, conv.stride, strict=True)]
+    weight = np.zeros((*conv.weight.shape[:2], *(n + r for n, r in zip(conv.kernel, reach, strict=True))))
+    for shift in product(*(range(k) for k in pool.kernel)):
+        starts = [a * s for a, s in zip(shift, conv.stride, strict=True)]
+        window = tuple(slice(a, a + n) for a, n in zip(starts, conv.kernel, strict=True))
+        weight[(slice(None), slice(None), *window)] += conv.weight
+    stride = tuple(a * b for a, b in zip(conv.stride, pool.stride, strict=True))
+    return replace(conv, weight=weight, stride=stride)

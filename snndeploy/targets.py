@@ -1,0 +1,158 @@
+"""A target: a piece of hardware as data. Every number carries its source and how sure it is.
+
+The shipped ones are `targets/*.toml`; a user's own file is named by path and treated exactly alike. No number of a
+target may exceed what the integer arithmetic of `network/registers.py` can hold, for that is what engines compute.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Generic, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from snndeploy import resources
+from snndeploy.errors import Finding, SnnDeployError, error
+from snndeploy.network import registers as reg
+
+T = TypeVar("T")
+Certainty = Literal["measured", "documented", "derived", "assumed"]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Fact(_Part, Generic[T]):
+    """One number, where it comes from, and how sure it is.
+
+    certainty: "measured" by experiment, "documented" by the vendor or a paper, "derived" from such, or "assumed".
+    """
+
+    value: T
+    source: Annotated[str, Field(min_length=1)]
+    certainty: Certainty
+
+
+Count = Annotated[int, Field(strict=True, ge=1, le=2**40)]
+Bits = Annotated[int, Field(strict=True, ge=0, le=64)]
+DecayMax = Annotated[int, Field(strict=True, ge=1, le=reg.DECAY_MAX)]
+ThresholdMax = Annotated[int, Field(strict=True, ge=1, le=reg.VTH_MAX)]
+StateMax = Annotated[int, Field(strict=True, ge=1, le=reg.STATE_MAX)]
+BiasMax = Annotated[int, Field(strict=True, ge=0, le=reg.BIAS_MANT_MAX)]
+BiasExponent = Annotated[int, Field(strict=True, ge=0, le=reg.BIAS_EXP_MAX)]
+WeightBits = Annotated[int, Field(strict=True, ge=1, le=8)]
+WeightExponent = Annotated[int, Field(strict=True, ge=0, le=reg.WEIGHT_EXP_MAX)]
+
+
+class Neuron(_Part):
+    """What the registers of one neuron hold, and which neurons the chip can host.
+
+    Attributes:
+        decay_max: largest du and dv, in 1/4096 per step.
+        state_max: largest magnitude of u and v, in state units (64 per weight LSB).
+        threshold_max: largest threshold mantissa.
+        bias_mantissa_max, bias_exponent_max: |bias| <= mantissa·2^exponent, in state units.
+        reset_kinds, reset_times: as in `network.rule.Reset`.
+        reset_to_zero_only: a reset "to" can only be to zero.
+    """
+
+    decay_max: Fact[DecayMax]
+    state_max: Fact[StateMax]
+    threshold_max: Fact[ThresholdMax]
+    bias_mantissa_max: Fact[BiasMax]
+    bias_exponent_max: Fact[BiasExponent]
+    reset_kinds: Fact[tuple[Literal["none", "to", "by"], ...]]
+    reset_times: Fact[tuple[Literal["now", "next", "residual"], ...]]
+    reset_to_zero_only: Fact[bool]
+
+
+class Synapse(_Part):
+    """Attributes:
+    weight_bits: without sign. weight_exponent_max: largest left shift of a projection's sum.
+    delay_max: steps beyond the one step that every projection costs.
+    input_kinds: as in `network.network.Input`.
+    """
+
+    weight_bits: Fact[WeightBits]
+    weight_exponent_max: Fact[WeightExponent]
+    delay_max: Fact[Annotated[int, Field(strict=True, ge=0, le=2**16)]]
+    input_kinds: Fact[tuple[Literal["binary", "counts"], ...]]
+
+
+class Core(_Part):
+    """What one core holds.
+
+    The synapses of one input axon on one core are stored in blocks of at most `block_synapses`; a block of n takes
+    n·(weight + delay + index bits) + header bits, rounded up to whole words.
+    """
+
+    neurons: Fact[Count]
+    input_axons: Fact[Count]
+    output_axons: Fact[Count]
+    synaptic_memory_bits: Fact[Count]
+    block_synapses: Fact[Count]
+    block_header_bits: Fact[Bits]
+    index_bits: Fact[Bits]
+    delay_bits: Fact[Bits]
+    word_bits: Fact[Annotated[int, Field(strict=True, ge=1, le=4096)]]
+
+
+class Chip(_Part):
+    cores: Fact[Count]
+
+
+class Target(_Part):
+    """A chip. `load` finds one by name or path."""
+
+    name: Annotated[str, Field(min_length=1)]
+    title: Annotated[str, Field(min_length=1)]
+    neuron: Neuron
+    synapse: Synapse
+    core: Core
+    chip: Chip
+
+
+def shipped() -> tuple[str, ...]:
+    """Names of the targets that come with snndeploy."""
+    return tuple(sorted(path.stem for path in resources.folder("targets").glob("*.toml")))
+
+
+def load(target: str | Path | Target) -> Target:
+    """The target of that name, or of that file if the name ends in .toml or holds a path separator.
+
+    Raises:
+        SnnDeployError SD201: no such target; the shipped ones are listed. SD202: the file cannot be read or is not
+        TOML. SD204: every field that is missing, unknown or out of range, at once.
+    """
+    if isinstance(target, Target):
+        return target
+    text = str(target)
+    if isinstance(target, Path) or text.endswith(".toml") or "/" in text or "\\" in text:
+        path = Path(target)
+    elif text in shipped():
+        path = resources.folder("targets") / f"{text}.toml"
+    else:
+        fix = f"choose from {', '.join(shipped())}, or name a .toml file"
+        raise error("SD201", f"target {text!r}", "there is no such target", fix)
+    try:
+        data = tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        fix = f"check the path; shipped targets: {', '.join(shipped())}"
+        raise error("SD201", f"target {text!r}", "there is no such file", fix) from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as problem:
+        raise error("SD202", f"target {text!r}", str(problem), "see targets/loihi2.toml for the form") from None
+    try:
+        return Target.model_validate(data)
+    except ValidationError as problem:
+        raise SnnDeployError(_finding(text, each) for each in problem.errors(include_url=False)) from None
+
+
+def _finding(text: str, problem: object) -> Finding:
+    details = dict(problem)  # type: ignore[call-overload]
+    field = ".".join(map(str, details["loc"])) or "(top level)"
+    given = details.get("input")
+    shown = "" if isinstance(given, dict) or details["type"] == "missing" else f" (it is {given!r})"
+    fix = "remove it" if details["type"] == "extra_forbidden" else "see targets/loihi2.toml for the form"
+    return Finding("SD204", f"target {text!r}, {field}", f"{details['msg']}{shown}", fix)
