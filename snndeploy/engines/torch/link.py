@@ -1,0 +1,78 @@
+"""A projection on the device: many steps of the source in, the drive of as many steps out."""
+
+from __future__ import annotations
+
+from math import prod
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from snndeploy.engines.torch.linear import chain
+from snndeploy.engines.torch.settings import Settings, float32_is_whole
+from snndeploy.errors import error
+from snndeploy.network.maps import Conv, Dense, Flatten, Map, Pool, Scale, Sparse
+from snndeploy.network.network import Network, Projection
+
+
+def wrap32(y: Tensor) -> Tensor:
+    """int64 -> the value that a 32-bit register would hold, as int64."""
+    return ((y + 2**31) & (2**32 - 1)) - 2**31
+
+
+def growth(each: Map) -> int:
+    """The largest sum of magnitudes of an integer map's row: how much it can enlarge whole numbers."""
+    match each:
+        case Dense() | Conv():
+            rows = np.abs(each.weight).reshape(each.weight.shape[0], -1).sum(axis=1)
+            return int(rows.max(initial=0))
+        case Sparse():
+            return int(abs(each.weight).sum(axis=1).max(initial=0))
+        case Pool():
+            return prod(each.kernel)
+        case Scale():
+            return int(np.abs(each.factor).max(initial=0))
+        case Flatten():
+            return 1
+    raise TypeError(type(each).__name__)
+
+
+def exact_type(projection: Projection, largest: int, settings: Settings) -> torch.dtype:
+    """The smaller floating-point type that holds every partial sum of a projection exactly.
+
+    Args:
+        largest: the largest magnitude that the source emits.
+
+    Raises:
+        SnnDeployError SD523: float64 does not.
+    """
+    bound = largest
+    for each in projection.maps:
+        bound *= max(1, growth(each))
+    if bound >= 2**53:
+        raise error(
+            "SD523",
+            f"projection {projection.name!r}",
+            f"counts of up to {largest:,} can sum to {bound:,}, beyond 2^53, where float64 is not exact",
+            'give smaller counts, or use engine="reference"',
+        )
+    small = bound < 2**24 and settings.device.type == "cpu" and float32_is_whole()
+    return torch.float32 if small else torch.float64
+
+
+class Link:
+    """`link(x)`: source emissions (steps, batch, *shape) -> drive (steps, batch, *shape of the target)."""
+
+    def __init__(self, network: Network, projection: Projection, largest: int, settings: Settings):
+        self.projection = projection
+        self.format = projection.format
+        self.dtype = settings.dtype if self.format is None else exact_type(projection, largest, settings)
+        self.out = network.shape_after(projection)
+        self.apply = chain(projection.maps, network.shapes[projection.source], self.dtype, settings.device)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        y = self.apply(x.to(self.dtype).flatten(0, 1)).reshape(*x.shape[:2], *self.out)
+        if self.format is None:
+            return y
+        e, whole = self.format.exponent, y.to(torch.int64)
+        return wrap32(whole << e if e >= 0 else whole >> -e)
