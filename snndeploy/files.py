@@ -1,33 +1,15 @@
-"""Files: where shipped data lies, how outputs are written, and what of a user's files is accepted."""
+"""Files of a user: what is accepted as input, and how outputs are written."""
 
 from __future__ import annotations
 
 import os
 import tempfile
-import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from snndeploy.errors import Finding, SnnDeployError, error, raise_errors
-
-
-def folder(name: str) -> Path:
-    """The folder `models` or `targets`: inside an installed package, beside it in a checkout.
-
-    The folder beside the package counts only if its pyproject.toml names snndeploy.
-    """
-    package = Path(__file__).parent
-    project = package.parent / "pyproject.toml"
-    if project.is_file():
-        try:
-            named = tomllib.loads(project.read_text()).get("project", {}).get("name")
-        except (OSError, ValueError):
-            named = None
-        if named == "snndeploy":
-            return package.parent / name
-    return package / name
 
 
 def existing(path: str | os.PathLike[str], what: str) -> Path:

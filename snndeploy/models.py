@@ -19,12 +19,14 @@ from types import ModuleType
 from typing import Any
 
 from snndeploy.errors import Finding, SnnDeployError, error
-from snndeploy.files import existing, folder, short
+from snndeploy.files import existing, short
+from snndeploy.resources import folder
 
-PREFIX = "snndeploy.models."
+# The shipped files are importable as snndeploy.models.<name>, from a wheel and from a checkout alike.
+__path__ = [str(folder("models"))]
 
 
-def names() -> list[str]:
+def shipped() -> list[str]:
     """The shipped models."""
     return sorted(path.stem for path in folder("models").glob("*.py") if not path.stem.startswith("_"))
 
@@ -37,18 +39,18 @@ def load(name_or_path: str) -> ModuleType:
     Raises:
         SnnDeployError SD801: no such file. SD804: the file cannot be executed; names its line.
     """
-    if name_or_path in names():
+    if name_or_path in shipped():
         path = folder("models") / f"{name_or_path}.py"
     elif os.sep not in name_or_path and not name_or_path.endswith(".py"):
         raise error(
             "SD801",
             f"model {name_or_path!r}",
             "there is no such model",
-            f"choose from {', '.join(names())}, or name a file: path/to/file.py",
+            f"choose from {', '.join(shipped())}, or name a file: path/to/file.py",
         )
     else:
         path = existing(name_or_path, "model file").resolve()
-    name = PREFIX + path.stem
+    name = f"{__name__}.{path.stem}"
     known = sys.modules.get(name)
     if known is not None and known.__file__ == str(path):
         return known
@@ -78,7 +80,8 @@ def build(source: str, weights: str | os.PathLike[str] | None = None) -> Any:
     path, separator, function = source.rpartition(":")
     if not separator or os.sep in function or function.endswith(".py"):
         path, function = source, "build"
-    make = getattr(load(path), function or "build", None)
+    file = load(path)
+    make = getattr(file, function or "build", None)
     if not callable(make):
         raise error("SD804", source, f"it has no function {function!r}", "name one: file.py:build")
     if weights is not None:
@@ -86,7 +89,7 @@ def build(source: str, weights: str | os.PathLike[str] | None = None) -> Any:
     try:
         module = make()
     except Exception as problem:
-        raise _failed(Path(path), f"{function}() failed", problem) from problem
+        raise _failed(Path(str(file.__file__)), f"{function}() failed", problem) from problem
 
     import torch
 

@@ -1,0 +1,158 @@
+"""The public verbs. Each imports what it needs when it is called."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from snndeploy.conform import Comparison
+    from snndeploy.engines import Trace
+    from snndeploy.errors import Finding
+    from snndeploy.network import Network
+    from snndeploy.placement import Placement
+    from snndeploy.targets import Target
+
+Path = str | os.PathLike[str]
+
+
+def capture(module: Any, sample: Any, dt: float = 1e-3) -> Network:
+    """The network that a snnTorch or Norse module computes, proven on a sample.
+
+    The module is traced with the first step of the sample, then the module and the network run on the whole of it; they
+    must give the same spikes in every bin but proven ties.
+
+    Args:
+        module: a torch module over one step, in eval mode, as trained.
+        sample: (time, batch, *shape), NumPy or torch; what the network will be fed with.
+        dt: seconds per step.
+
+    Raises:
+        SnnDeployError SD3xx: the module holds something that the network cannot; all of it is named.
+        VerdictError SD810: module and network differ; names the first spike.
+    """
+    from snndeploy.errors import Finding, VerdictError
+    from snndeploy.frontends import capture as trace
+
+    network = trace(module, sample, dt)
+    if network.source is None:
+        return network
+    framework = network.source.framework
+    same = compare(run(network, sample, "reference", ("spikes", "v")), run(network, sample, framework, ("spikes", "v")))
+    if same.verdict == "different":
+        raise VerdictError(
+            Finding(
+                "SD810",
+                f"{type(module).__name__} and its network",
+                f"they differ on the sample: {same.first}",
+                "report this module: capture must be exact",
+            )
+        )
+    return network
+
+
+def read(path: Path, dt: float | None = None, reset: str | None = None) -> Network:
+    """The network in a NIR file.
+
+    Args:
+        dt: seconds per step; needed for files that snndeploy did not write.
+        reset: what a spike does, for files that do not say so ("to-zero", "by-threshold", ...).
+
+    Raises:
+        SnnDeployError SD4xx: the file is damaged, ambiguous, or holds something that the network cannot.
+    """
+    from snndeploy.frontends.nir import read as read_nir
+
+    return read_nir(path, dt=dt, reset=reset)
+
+
+def write(network: Network, path: Path) -> None:
+    """Writes a network of either form as a NIR file that any reader opens; `read` gives back the same network.
+
+    Raises:
+        SnnDeployError: the network is not legal (SD1xx), or the file cannot be written.
+    """
+    from snndeploy.frontends.nir import write as write_nir
+
+    write_nir(network, path)
+
+
+def lint(network: Network, target: str | Target | None = None) -> list[Finding]:
+    """Everything worth knowing before deploying: errors, warnings and notes, all at once.
+
+    Args:
+        target: a name ("loihi2"), a path to a .toml file, or None to check the network alone.
+    """
+    from snndeploy.lint import lint as find
+
+    return list(find(network, None if target is None else _target(target)))
+
+
+def quantize(network: Network, target: str | Target, calibration: Any = None) -> Network:
+    """The integer form of a float network for a target; only exactly representable integers are emitted.
+
+    Args:
+        calibration: (time, batch, *shape) input, from which the scales are chosen.
+
+    Raises:
+        SnnDeployError SD6xx: something has no integer form on this target, or the calibration set is empty.
+    """
+    from snndeploy.quantize import quantize as to_integers
+
+    return to_integers(network, _target(target), calibration)
+
+
+def place(network: Network, target: str | Target) -> Placement:
+    """Which core holds which neurons, axons and synapses.
+
+    Raises:
+        VerdictError SD2xx: it does not fit; every limit that is exceeded is named.
+    """
+    from snndeploy.placement import place as on_cores
+
+    return on_cores(network, _target(target))
+
+
+def run(
+    network: Network,
+    spikes: Any,
+    engine: str = "reference",
+    record: Iterable[str] = ("spikes",),
+    raw: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+    **options: Any,
+) -> Trace:
+    """Runs a network on one engine.
+
+    Args:
+        spikes: (time, batch, *shape), or a mapping by name of input.
+        engine: "reference", "torch", "lava", "snntorch" or "norse".
+        record: of "spikes", "u", "v".
+        raw: keep the engine's own time, latency included, instead of network time.
+        options: the engine's own, for example device="cuda" or mode="runtime".
+
+    Raises:
+        SnnDeployError: the network is not legal, the input does not fit, or the engine refuses the network.
+        MissingEngineError: the engine is not installed.
+    """
+    from snndeploy.engines import run as execute
+
+    return execute(network, spikes, engine, record, raw, progress, **options)
+
+
+def compare(a: Trace, b: Trace) -> Comparison:
+    """How two runs differ: `.identical`, `.verdict`, `.first`, `.lag`, `.table`.
+
+    Raises:
+        SnnDeployError SD7xx: the two cannot be compared.
+    """
+    from snndeploy.conform import compare as side_by_side
+
+    return side_by_side(a, b)
+
+
+def _target(target: str | Target) -> Target:
+    from snndeploy.targets import Target, load
+
+    return target if isinstance(target, Target) else load(target)
