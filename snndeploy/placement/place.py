@@ -1,0 +1,140 @@
+"""First-fit placement of an integer network onto cores."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from snndeploy.errors import Finding, VerdictError, raise_errors
+from snndeploy.network import spec
+from snndeploy.network.arrays import Array
+from snndeploy.network.network import Network
+from snndeploy.placement import rules
+from snndeploy.placement.axons import Load, Wires, load, wires
+from snndeploy.placement.plan import Placement
+from snndeploy.placement.tally import cores, tally
+from snndeploy.quantize import rules as target_rules
+from snndeploy.targets import Target
+from snndeploy.targets import load as load_target
+
+Into = Mapping[str, tuple[Wires, ...]]
+
+
+def place(network: Network, target: str | Path | Target) -> Placement:
+    """Assigns every neuron to a core, none of them above a limit of the target.
+
+    Populations are taken in the network's order and their neurons in row-major order; each run of neurons goes to the
+    first core with room for one more and takes as many as fit there. Then cores whose output axons exceed the limit
+    are halved until none does. An output axon is one neuron, one of its projections, one core that it reaches. Events
+    of inputs come from outside and take no output axon. Limits on the number of different register profiles of a
+    core are not looked at.
+
+    Raises:
+        SnnDeployError: the network is not in the integer form, or the target cannot hold it (delays, resets).
+        VerdictError SD203: something does not fit into any core; all of it at once.
+    """
+    chip = load_target(target)
+    spec.check(network)
+    if network.form != "integer":
+        raise_errors([Finding("SD209", "network", "it is in the float form", "quantise it first")])
+    raise_errors(target_rules.findings(network, chip))
+    all_wires = wires(network, chip)
+    into = {p.name: tuple(w for w in all_wires if w.projection.target == p.name) for p in network.populations}
+    problems = rules.findings(network, chip, into)
+    if problems:
+        raise VerdictError(problems)
+    core_of = _first_fit(network, chip, into)
+    core_of = _relieved(chip, all_wires, core_of)
+    filled = cores(chip, all_wires, core_of)
+    notes = []
+    if len(filled) > chip.chip.cores.value:
+        what = f"it needs {len(filled):,} cores, a chip of {chip.name} has {chip.chip.cores.value:,}"
+        notes.append(Finding("SD205", "network", what, "use several chips, or a smaller network", "warning"))
+    return Placement(chip.name, chip.chip.cores.value, filled, core_of, tuple(notes))
+
+
+@dataclass
+class _Room:
+    """What is left on the cores opened so far."""
+
+    target: Target
+    used: Array = field(default_factory=lambda: np.zeros((0, 3), np.int64))
+
+    @property
+    def limits(self) -> Array:
+        core = self.target.core
+        return np.array([core.neurons.value, core.input_axons.value, core.synaptic_memory_bits.value])
+
+    def first(self, need: Array) -> int:
+        """The first core that has room for `need`; a new one if none has."""
+        fits = np.flatnonzero((self.used + need <= self.limits).all(axis=1))
+        if fits.size:
+            return int(fits[0])
+        self.used = np.vstack([self.used, np.zeros((1, 3), np.int64)])
+        return len(self.used) - 1
+
+    def holds(self, core: int, need: Array) -> bool:
+        return bool((self.used[core] + need <= self.limits).all())
+
+
+def _need(each: Load) -> Array:
+    return np.array([each.neurons, each.input_axons, each.memory_bits])
+
+
+def _first_fit(network: Network, target: Target, into: Into) -> dict[str, Array]:
+    room = _Room(target)
+    core_of: dict[str, Array] = {}
+    for each in network.populations:
+        size, feeds = int(np.prod(each.shape)), into[each.name]
+        core_of[each.name] = np.zeros(size, np.int64)
+        start = 0
+        while start < size:
+            core = room.first(_need(load(feeds, start, start + 1, target)))
+            # the most neurons that fit: loads only grow with the number of neurons, so bisection finds it
+            fits, fails = start + 1, size + 1
+            most = start + int(room.limits[0] - room.used[core, 0])
+            fails = min(fails, most + 1)
+            step = fails - 1
+            while fails - fits > 1:
+                if room.holds(core, _need(load(feeds, start, step, target))):
+                    fits = step
+                else:
+                    fails = step
+                step = (fits + fails) // 2
+            room.used[core] += _need(load(feeds, start, fits, target))
+            core_of[each.name][start:fits] = core
+            start = fits
+    return core_of
+
+
+def _relieved(target: Target, all_wires: tuple[Wires, ...], core_of: dict[str, Array]) -> dict[str, Array]:
+    """Halves every core that sends to too many axons, until none does."""
+    limit = target.core.output_axons.value
+    while True:
+        over = np.flatnonzero(tally(target, all_wires, core_of).output_axons > limit)
+        if not over.size:
+            return core_of
+        stuck = []
+        for core in over:
+            members = [(name, i) for name, on in core_of.items() for i in np.flatnonzero(on == core)]
+            if len(members) == 1:
+                stuck.append((core, *members[0]))
+                continue
+            new = 1 + max(int(on.max()) for on in core_of.values())
+            for name, i in members[len(members) // 2 :]:
+                core_of[name][i] = new
+        if stuck:
+            outs = tally(target, all_wires, core_of).output_axons
+            fix = "lower its fan-out: fewer or smaller populations behind it"
+            raise VerdictError(
+                Finding(
+                    "SD203",
+                    f"population {name!r}",
+                    f"neuron {i} alone needs {outs[core]:,} output axons, a core of {target.name} has {limit:,}",
+                    fix,
+                )
+                for core, name, i in stuck
+            )

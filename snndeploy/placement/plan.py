@@ -1,0 +1,85 @@
+"""A placement: which neuron is on which core, and how full every core is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from snndeploy.errors import Finding
+from snndeploy.network.arrays import Array
+
+
+@dataclass(frozen=True)
+class Core:
+    """What one core holds. `share` is how much of each limit is used, 0..1.
+
+    Attributes:
+        populations: number of neurons by name of population.
+    """
+
+    index: int
+    populations: Mapping[str, int]
+    neurons: int
+    input_axons: int
+    output_axons: int
+    synapses: int
+    memory_bits: int
+    share: Mapping[str, float]
+
+
+@dataclass(frozen=True, eq=False)
+class Placement:
+    """Where every neuron is.
+
+    Attributes:
+        target: name of the chip; chip_cores: cores of one chip.
+        cores: in the order in which they were filled.
+        core_of: core of each neuron by population, int64 (neurons,), neurons in row-major order.
+        findings: worth knowing; what does not fit at all is raised instead.
+    """
+
+    target: str
+    chip_cores: int
+    cores: tuple[Core, ...]
+    core_of: Mapping[str, Array]
+    findings: tuple[Finding, ...] = field(default=())
+
+    @property
+    def chips(self) -> int:
+        return -(-len(self.cores) // self.chip_cores)
+
+    @cached_property
+    def rows(self) -> list[tuple[str, ...]]:
+        """A header and one row per core, as text."""
+        found: list[tuple[str, ...]] = [
+            ("core", "neurons", "input axons", "output axons", "synapses", "memory", "populations")
+        ]
+        for c in self.cores:
+            held = ", ".join(f"{name} {count:,}" for name, count in c.populations.items())
+            shares = (f"{c.share[k]:.1%}" for k in ("neurons", "input_axons", "output_axons", "memory"))
+            n, i, o, m = shares
+            row = (f"{c.neurons:,} ({n})", f"{c.input_axons:,} ({i})", f"{c.output_axons:,} ({o})", f"{c.synapses:,}")
+            found.append((str(c.index), *row, f"{c.memory_bits / 8192:,.1f} KiB ({m})", held))
+        return found
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain numbers and strings, for JSON; `core_of` as lists of core numbers."""
+        return {
+            "target": self.target,
+            "cores": len(self.cores),
+            "chip_cores": self.chip_cores,
+            "chips": self.chips,
+            "core": [{**vars(c), "populations": dict(c.populations), "share": dict(c.share)} for c in self.cores],
+            "core_of": {name: cores.tolist() for name, cores in self.core_of.items()},
+            "findings": [each.as_dict() for each in self.findings],
+        }
+
+    def __str__(self) -> str:
+        widths = [max(len(row[i]) for row in self.rows) for i in range(6)]
+        lines = ["  ".join([*(c.rjust(w) for c, w in zip(row, widths, strict=False)), row[6]]) for row in self.rows]
+        head = f"{len(self.cores)} of {self.chip_cores} cores of {self.target}"
+        if self.chips > 1:
+            head = f"{len(self.cores)} cores on {self.chips} chips of {self.target}, {self.chip_cores} cores each"
+        return "\n".join([head, *lines, *map(str, self.findings)])

@@ -1,0 +1,85 @@
+"""What a network does on calibration spikes: the statistics that the choice of a scale weighs errors with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from snndeploy.network.arrays import Array
+from snndeploy.network.network import Network
+
+# without calibration every source is taken to be active in one of ten steps
+ASSUMED_RATE = 0.1
+ASSUMED_STEPS = 100
+# neuron-steps that one chunk of the calibration may record
+CHUNK = 2**24
+
+
+@dataclass(frozen=True)
+class Activity:
+    """Moments over time and samples.
+
+    Attributes:
+        mean, variance: of what each input or population emits, (*shape) by name.
+        largest: largest value that each emits.
+        lowest, highest: range of the stored membrane by population; empty without calibration.
+        rate: mean spikes per step of a population's neurons.
+        steps: length of a sample.
+    """
+
+    mean: Mapping[str, Array]
+    variance: Mapping[str, Array]
+    largest: Mapping[str, float]
+    lowest: Mapping[str, float]
+    highest: Mapping[str, float]
+    rate: Mapping[str, float]
+    steps: int
+
+    @property
+    def measured(self) -> bool:
+        return bool(self.lowest)
+
+
+def assumed(network: Network) -> Activity:
+    """Every source alike, none above 1: what is known without calibration."""
+    on = {each.name for each in network.inputs if each.kind == "constant"}
+    mean = {n: np.full(s, 1.0 if n in on else ASSUMED_RATE) for n, s in network.shapes.items()}
+    variance = {n: np.full(s, 0.0 if n in on else ASSUMED_RATE * (1 - ASSUMED_RATE)) for n, s in network.shapes.items()}
+    largest = dict.fromkeys(network.shapes, 1.0)
+    rate = {each.name: ASSUMED_RATE for each in network.populations}
+    return Activity(mean, variance, largest, {}, {}, rate, ASSUMED_STEPS)
+
+
+def measured(network: Network, inputs: Mapping[str, Any]) -> Activity:
+    """Runs the reference on checked inputs, some samples at a time."""
+    from snndeploy.engines import run
+
+    given = {each.name: np.asarray(inputs[each.name]) for each in network.given}
+    steps, batch = next(iter(given.values())).shape[:2]
+    size = sum(int(np.prod(shape)) for shape in network.shapes.values())
+    at_once = max(1, CHUNK // (steps * size))
+    first: dict[str, Array] = {name: np.zeros(shape) for name, shape in network.shapes.items()}
+    second: dict[str, Array] = {name: np.zeros(shape) for name, shape in network.shapes.items()}
+    largest: dict[str, float] = {
+        name: float(given[name].max()) if name in given and network.input[name].kind == "counts" else 1.0
+        for name in network.shapes
+    }
+    lowest = {each.name: np.inf for each in network.populations}
+    highest = {each.name: -np.inf for each in network.populations}
+    for start in range(0, batch, at_once):
+        part = {name: array[:, start : start + at_once] for name, array in given.items()}
+        trace = run(network, part, record=("spikes", "v"))
+        for name, x in (*trace.inputs.items(), *trace.spikes.items()):
+            first[name] += x.sum(axis=(0, 1), dtype=np.float64)
+            second[name] += np.square(x, dtype=np.float64).sum(axis=(0, 1))
+        for name, v in trace.v.items():
+            lowest[name] = min(lowest[name], float(v.min()))
+            highest[name] = max(highest[name], float(v.max()))
+    count = steps * batch
+    mean = {name: total / count for name, total in first.items()}
+    variance = {name: np.maximum(total / count - mean[name] ** 2, 0.0) for name, total in second.items()}
+    rate = {each.name: float(mean[each.name].mean()) for each in network.populations}
+    return Activity(mean, variance, largest, lowest, highest, rate, steps)

@@ -1,0 +1,164 @@
+"""`quantize`: the float form to the registers of a target."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from snndeploy.engines.inputs import as_inputs
+from snndeploy.errors import Finding, SnnDeployError, raise_errors
+from snndeploy.network import spec
+from snndeploy.network.arrays import Array
+from snndeploy.network.maps import Sparse
+from snndeploy.network.network import Network, Population, Projection
+from snndeploy.network.registers import STATE_SHIFT, Format, Registers
+from snndeploy.network.rule import Reset, Rule
+from snndeploy.passes import constants, fold_gain, fold_values, merge_maps, reset_to_zero, sequential
+from snndeploy.quantize import rules
+from snndeploy.quantize.activity import assumed, measured
+from snndeploy.quantize.grid import biases, decays, mantissas
+from snndeploy.quantize.search import Choice, search, weighted_map
+from snndeploy.quantize.worst_case import overflow, overflows
+from snndeploy.targets import Target, load
+
+
+def quantize(network: Network, target: str | Path | Target, calibration: Any = None) -> Network:
+    """The integer form of `network`, in the registers of `target`.
+
+    Per population a scale S (weight LSB per unit of the membrane; a state unit is S·64 per unit), per projection an
+    exponent e and the grid of its sign mode::
+
+        mantissa = round(w·S / 2^e)     du = round(4096(1 - alpha)) - 1     dv = round(4096(1 - beta))
+        vth = round(theta·S)            bias = round(b·S·64) = mantissa·2^exponent
+
+    S and e are chosen by the error that they cause (`quantize/search.py`) below what every register and the worst case
+    allow (`quantize/worst_case.py`). beta = 0 becomes 1/4096, the nearest that a register holds. The decays that
+    were realised, and all other errors, are in `quantize.report`.
+
+    Args:
+        network: float form, unchanged by this.
+        target: name of a shipped target, path of a file, or a `Target`.
+        calibration: input as for `run`, `(time, batch, *shape)`; without it all sources count alike. Counts need it:
+            their maximum bounds the worst case.
+
+    Raises:
+        SnnDeployError: everything that the target cannot hold and everything wrong with the calibration, at once.
+    """
+    chip = load(target)
+    spec.check(network)
+    if network.form == "integer":
+        raise_errors([Finding("SD601", "network", "it is in the integer form", "quantise the float network")])
+    found = rules.findings(network, chip)
+    inputs = None
+    try:
+        inputs = None if calibration is None else as_inputs(network, calibration)
+    except SnnDeployError as problem:
+        found += [Finding("SD606", f"calibration, {f.where}", f.what, f.fix) for f in problem.findings]
+    for counted in (each for each in network.inputs if each.kind == "counts" and calibration is None):
+        what = "it counts events, and nothing says how many there are at most"
+        found.append(Finding("SD606", f"input {counted.name!r}", what, "give calibration spikes"))
+    raise_errors(found)
+
+    ready = prepared(network)
+    raise_errors(rules.findings(ready, chip))
+    activity = assumed(ready) if inputs is None else measured(ready, inputs)
+    populations: list[Population] = []
+    projections: dict[str, Projection] = {}
+    for each in ready.populations:
+        for choice in search(ready, each.name, chip, activity):
+            into = [_projection(p, choice, form) for p, form in zip(ready.into(each.name), choice.formats, strict=True)]
+            made = Population(each.name, each.shape, _registers(network.population[each.name], each, choice, chip))
+            if overflow(made, into, ready.shapes, chip, activity.largest) is None:
+                populations.append(made)
+                projections |= {p.name: p for p in into}
+                break
+        else:
+            what = "no scale satisfies its threshold, its bias, its weights and the worst case together"
+            fix = "bring weights, bias and threshold closer together, or lower the fan-in"
+            found.append(Finding("SD607", f"population {each.name!r}", what, fix))
+    raise_errors(found)
+    made_of = ready.with_(
+        populations=tuple(populations),
+        projections=tuple(projections[p.name] for p in ready.projections),
+        provenance=_provenance(network, chip, inputs),
+    )
+    raise_errors(overflows(made_of, chip, activity.largest))
+    return spec.check(made_of)
+
+
+def prepared(network: Network) -> Network:
+    """The float network with everything folded that registers do not have; the same spikes."""
+    return merge_maps(reset_to_zero(sequential(constants(fold_gain(fold_values(network))))))
+
+
+def _provenance(network: Network, target: Target, inputs: Mapping[str, Array] | None) -> dict[str, str]:
+    sizes = {} if inputs is None else {n: a.shape for n, a in inputs.items() if network.input[n].kind != "constant"}
+    said = "; ".join(f"{name} {'×'.join(map(str, shape))}" for name, shape in sizes.items()) or "none"
+    most = {n: int(a.max()) for n, a in (inputs or {}).items() if network.input[n].kind == "counts"}
+    bound = {f"largest count of {name}": str(value) for name, value in most.items()}
+    return {**network.provenance, "target": target.name, "calibration": said, **bound}
+
+
+def _projection(p: Projection, choice: Choice, form: Format) -> Projection:
+    at, each = weighted_map(p)
+    given: Any = each
+    if isinstance(each, Sparse):
+        weight = each.weight.copy()
+        weight.data = mantissas(weight.data, choice.scale, form)
+        made = replace(given, weight=weight.astype(np.int64))
+    else:
+        made = replace(given, weight=mantissas(given.weight, choice.scale, form).astype(np.int64))
+    return replace(p, maps=(*p.maps[:at], made, *p.maps[at + 1 :]), receptor=0, format=form)
+
+
+def _registers(original: Population, each: Population, choice: Choice, target: Target) -> Registers:
+    """The registers of a prepared population; `original` knows where the membrane was before it was shifted."""
+    rule, before = each.rule, original.rule
+    assert isinstance(rule, Rule)
+    assert isinstance(before, Rule)
+    units = choice.scale * 2**STATE_SHIFT
+    receptor = rule.receptors[0]
+    du, dv = decays(np.asarray(receptor.alpha), np.asarray(rule.beta), target)
+    mantissa, exponent = biases(np.asarray(rule.bias) * units, target)
+    reset = Reset("none")
+    if rule.spiking and rule.reset.kind != "none":
+        reset = Reset(rule.reset.kind, whole(np.asarray(rule.reset.value) * units), rule.reset.when)
+    return Registers(
+        du=du,
+        dv=dv,
+        vth=None if rule.threshold is None else _threshold(rule, choice.scale),
+        bias_mant=mantissa,
+        bias_exp=exponent,
+        bias_onset=rule.bias_onset,
+        reset=reset,
+        initial_u=whole(np.asarray(receptor.initial) * units),
+        initial_v=whole(np.asarray(rule.initial) * units),
+        scale=units,
+        offset=before.reset.value if before.spiking and before.reset.kind == "to" else 0.0,
+    )
+
+
+def _threshold(rule: Rule, scale: float) -> Array:
+    """round(theta·S); floor where sums of whole LSB are all that can be in the membrane: there it is exact.
+
+    "At least theta" is written as "above the next float below theta". On whole numbers that is "above theta·S - 1",
+    which the floor hits.
+    """
+    edge = np.asarray(rule.threshold) * scale
+    lattice = (
+        np.all(rule.beta == 1)
+        and not np.any(rule.receptors[0].alpha)
+        and not np.any(rule.bias)
+        and not np.any(rule.initial)
+        and rule.reset.kind == "to"
+    )
+    return whole(np.floor(edge)) if lattice else whole(edge)
+
+
+def whole(value: Array) -> Array:
+    """The nearest whole numbers, int64."""
+    return np.rint(value).astype(np.int64)
