@@ -10,8 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from snndeploy.engines.base import Job, check_options
-from snndeploy.engines.lava import patches
-from snndeploy.engines.lava.inline import run_samples
+from snndeploy.engines.lava import inline, patches, runtime
 from snndeploy.engines.lava.plan import Plan, plan
 from snndeploy.engines.lava.refusals import overflows, refusals
 from snndeploy.engines.trace import Trace
@@ -43,9 +42,18 @@ def run(job: Job) -> Trace:
     mode = options["mode"]
     if mode not in MODES:
         raise error("SD514", "engine 'lava', mode", f"{mode!r} is none of its modes", f"choose from {', '.join(MODES)}")
+    timeout = options["timeout"]
+    if not isinstance(timeout, (int, float)) or not 0 < timeout < float("inf"):
+        raise error("SD514", "engine 'lava', timeout", f"{timeout!r} is not a positive time", "give seconds")
     raise_errors(overflows(job.network, job.inputs))
     planned = plan(job.network)
-    rows = list(run_samples(planned, dict(job.inputs), job.record, job.progress))
+    inputs = dict(job.inputs)
+    if mode == "inline":
+        rows = list(inline.run_samples(planned, inputs, job.record, job.progress))
+    else:
+        rows = runtime.run_samples(planned, inputs, job.record, timeout)
+        steps = next(iter(inputs.values())).shape[0]
+        job.progress(steps, steps)
     spikes, u, v = ({} if what not in job.record else _join(job, planned, rows, what) for what in ("spikes", "u", "v"))
     dtype = "int" if planned.form == "integer" else "float64"
     engine = f"lava {mode} {patches.VERSION}"

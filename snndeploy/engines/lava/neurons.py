@@ -62,8 +62,11 @@ def _inverts(decay: Array) -> bool:
     return bool(np.all(1.0 - (1.0 - decay) == decay))
 
 
-def fits_lif(population: Population) -> bool:
-    """True if Lava's LIF computes this rule exactly, apart from its bias, which starts too early."""
+def fits_lif(population: Population, start: int) -> bool:
+    """True if Lava's LIF computes this rule exactly, apart from its bias, which starts too early.
+
+    A constant current comes over an axon, which is a step late: too late for a population that starts at once.
+    """
     rule = population.rule
     reset = rule.reset
     if not rule.spiking or (reset.kind, reset.when) != ("to", "now") or not _zero(reset.value):
@@ -77,6 +80,7 @@ def fits_lif(population: Population) -> bool:
         and len(rule.receptors) == 1
         and rule.synapse == "sequential"
         and not receptor.reset
+        and (_zero(receptor.constant) or receptor.onset + start > 0)
         and _zero(rule.initial, receptor.initial, rule.value - 1, receptor.gain - 1)
         and np.min(rule.threshold) >= 0
         and _inverts(rule.beta)
@@ -89,14 +93,14 @@ def biased(population: Population) -> bool:
     return not _zero(rule.bias_mant if isinstance(rule, Registers) else rule.bias)
 
 
-def _kinds(network: Network) -> dict[str, Kind]:
+def _kinds(network: Network, start: Mapping[str, int]) -> dict[str, Kind]:
     """LIF where nothing happens before the first input; LIFReset where the early steps can be wiped out everywhere;
     RuleLIF, which waits for its start, elsewhere.
 
     A biased LIF works from step 0 of the engine on. Wiping u and v at its start repairs it, but what it has sent
     until then arrives at its targets before theirs only over projections without delay, and they have to forget it.
     """
-    fit = {each.name: fits_lif(each) for each in network.populations}
+    fit = {each.name: fits_lif(each, start[each.name]) for each in network.populations}
     wipeable = {
         each.name: fit[each.name]
         and each.rule.bias_onset == 0
@@ -127,7 +131,7 @@ def _kinds(network: Network) -> dict[str, Kind]:
 
 def choose(network: Network, start: Mapping[str, int]) -> tuple[Neurons, ...]:
     """The process of every population."""
-    kinds = _kinds(network)
+    kinds = _kinds(network, start)
     return tuple(_neurons(each, kinds[each.name], start[each.name]) for each in network.populations)
 
 

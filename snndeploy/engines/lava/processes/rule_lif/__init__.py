@@ -1,1 +1,6 @@
-"""RuleLIF: a leaky integrator with every reset of the network form."""
+"""RuleLIF: leaky integrators with every setting of the network form."""
+
+from snndeploy.engines.lava import patches
+
+# Lava cannot be imported unpatched
+patches.load()
