@@ -79,11 +79,13 @@ class Source:
         framework: "snntorch" or "norse".
         module: the captured torch module, unchanged.
         paths: population name -> path of the neuron module inside `module`.
+        stepping: how the module is called from one step to the next (`frontends.stepping.Stepping`).
     """
 
     framework: str
     module: Any
     paths: Mapping[str, str]
+    stepping: Any = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,5 @@
+"""Norse's cells, one family per file. Importing this registers them."""
+
+from snndeploy.frontends.norse import containers, iaf, li, libox, lif, lifbox, recurrent
+
+__all__ = ["containers", "iaf", "li", "libox", "lif", "lifbox", "recurrent"]

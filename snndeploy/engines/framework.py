@@ -1,0 +1,167 @@
+"""The captured module itself as an engine: one step after the other, watched by forward hooks.
+
+The engine traces the module again before it runs and refuses if the network is not what comes out, so a network that
+was changed after its capture (by a pass, or because the module was trained on) is never passed off as its module.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from functools import partial
+from importlib.metadata import version
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+import torch
+
+from snndeploy.engines.base import Job, check_options
+from snndeploy.engines.trace import Trace
+from snndeploy.errors import Finding, SnnDeployError, error
+from snndeploy.frontends import capturing
+from snndeploy.frontends.neurons import FAMILIES
+from snndeploy.frontends.preserve import preserved
+from snndeploy.frontends.stepping import Stepping, returned
+from snndeploy.network.arrays import Array, equal
+from snndeploy.network.network import Network
+
+HEAD_NOTE = "u is not recorded for {}: the module has no neuron there"
+
+
+def missing(framework: str) -> str | None:
+    """None if the package can be imported."""
+    for package in ("torch", framework):
+        if find_spec(package) is None:
+            return f"the package {package} is not installed Fix: pip install {package}"
+    return None
+
+
+def refusals(framework: str, network: Network) -> list[Finding]:
+    """The network must come from a module of the framework, and still be what that module computes."""
+    source = network.source
+    where = f"engine {framework!r}"
+    if source is None:
+        what = "it runs the captured module, and this network has none (it was read from a file or built by hand)"
+        return [Finding("SD530", where, what, "capture the module again, or use engine 'reference', 'torch' or 'lava'")]
+    if source.framework != framework:
+        what = f"the network was captured from {source.framework}"
+        return [Finding("SD530", where, what, f"use engine {source.framework!r}")]
+    fix = "capture the module again, or use engine 'reference', 'torch' or 'lava'"
+    if network.form == "integer" or len(network.inputs) != 1:
+        return [Finding("SD531", where, "the network was changed after its capture", fix)]
+    given = network.inputs[0]
+    try:
+        now = capturing.trace(source.module, source.stepping.batch, given.shape, network.dt, given.kind)
+    except SnnDeployError as problem:
+        what = f"the module can no longer be captured: {problem.findings[0]}"
+        return [Finding("SD531", where, what, "undo the change to the module")]
+    parts = [
+        part
+        for part in ("inputs", "populations", "projections", "outputs")
+        if not equal(getattr(now, part), getattr(network, part))
+    ]
+    if parts:
+        what = f"the {' and '.join(parts)} differ from what the module computes: one was changed after the capture"
+        return [Finding("SD531", where, what, fix)]
+    return []
+
+
+def run(framework: str, job: Job) -> Trace:
+    """Runs `job.network.source.module` in eval mode from its initial state; leaves it as it was."""
+    check_options(framework, job.options, {})
+    network, source = job.network, job.network.source
+    if source is None:
+        raise SnnDeployError(refusals(framework, network))
+    module, stepping = source.module, source.stepping
+    inputs = job.inputs[network.inputs[0].name]
+    kept: dict[str, dict[str, list[Array]]] = {what: defaultdict(list) for what in ("spikes", "u", "v")}
+    dtype, device = _type(module)
+    with preserved(module), torch.no_grad():
+        handles = _watch(module, network, source.paths, kept, job.record)
+        try:
+            module.eval()
+            for each in module.modules():
+                if type(each) in FAMILIES:
+                    FAMILIES[type(each)].clear(each)
+            _steps(framework, module, stepping, inputs, dtype, device, kept, job)
+        finally:
+            for handle in handles:
+                handle.remove()
+    spikes, u, v = ({name: np.stack(rows) for name, rows in kept[what].items()} for what in ("spikes", "u", "v"))
+    notes = [note for path in source.paths.values() for note in FAMILIES[type(module.get_submodule(path))].notes]
+    if "u" in job.record:
+        notes += [HEAD_NOTE.format(repr(name)) for name in stepping.heads]
+    engine = f"{framework} {version(framework)}"
+    arithmetic = str(dtype).removeprefix("torch.")
+    return Trace(network, engine, arithmetic, job.inputs, spikes, u, v, notes=tuple(dict.fromkeys(notes)), raw=job.raw)
+
+
+def _type(module: torch.nn.Module) -> tuple[torch.dtype, torch.device]:
+    first = next(iter(module.parameters()), None)
+    return (torch.float32, torch.device("cpu")) if first is None else (first.dtype, first.device)
+
+
+def _steps(
+    framework: str,
+    module: torch.nn.Module,
+    stepping: Stepping,
+    inputs: Array,
+    dtype: torch.dtype,
+    device: torch.device,
+    kept: dict[str, dict[str, list[Array]]],
+    job: Job,
+) -> None:
+    steps, batch = inputs.shape[:2]
+    states: dict[str, Any] = {
+        name: torch.zeros(batch, *shape, dtype=dtype, device=device) for name, shape in stepping.starts.items()
+    }
+    for t in range(steps):
+        x = torch.as_tensor(np.ascontiguousarray(inputs[t]), dtype=dtype, device=device)
+        try:
+            result = returned(module(x, **states))
+        except Exception as problem:
+            text = str(problem).split("\n")[0][:200]
+            raise error(
+                "SD532",
+                f"engine {framework!r}, step {t}",
+                f"the module raises {type(problem).__name__}: {text}",
+                f"it was captured with {stepping.batch} samples and runs with {batch}; forward must take any batch",
+            ) from None
+        states = {argument: result[place] for argument, place in stepping.feeds.items()}
+        for name, place in stepping.heads.items():
+            if "v" in job.record:
+                kept["v"][name].append(result[place].detach().cpu().numpy())
+        job.progress(t + 1, steps)
+
+
+def _watch(
+    module: torch.nn.Module,
+    network: Network,
+    paths: Mapping[str, str],
+    kept: dict[str, dict[str, list[Array]]],
+    record: tuple[str, ...],
+) -> list[Any]:
+    """Hooks on every neuron that keep what was asked for."""
+    handles: list[Any] = []
+    for name, path in paths.items():
+        neuron = module.get_submodule(path)
+        family = FAMILIES[type(neuron)]
+        memory: dict[str, Any] = {}
+
+        def ahead(each: Any, args: Any, kwargs: Any, *, family: Any, memory: dict[str, Any]) -> None:
+            memory["before"] = family.before(each, args, kwargs)
+
+        def behind(each: Any, args: Any, kwargs: Any, output: Any, *, name: str, family: Any, memory: Any) -> None:
+            seen = family.seen(each, memory.pop("before"), output)
+            if network.population[name].rule.spiking and "spikes" in record:
+                kept["spikes"][name].append((seen.emitted != 0).cpu().numpy())
+            for what, tensor in (("u", seen.u), ("v", seen.v)):
+                if what in record and tensor is not None:
+                    kept[what][name].append(tensor.detach().cpu().numpy().copy())
+
+        handles.append(neuron.register_forward_pre_hook(partial(ahead, family=family, memory=memory), with_kwargs=True))
+        handles.append(
+            neuron.register_forward_hook(partial(behind, name=name, family=family, memory=memory), with_kwargs=True)
+        )
+    return handles

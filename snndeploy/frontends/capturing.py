@@ -1,0 +1,179 @@
+"""capture: a torch module of snnTorch or Norse neurons -> the network that it computes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from importlib.metadata import version
+from math import prod
+from typing import Any, cast
+
+import numpy as np
+import torch
+
+from snndeploy.engines.inputs import as_inputs
+from snndeploy.errors import Finding, error, raise_errors
+from snndeploy.frontends import neurons
+from snndeploy.frontends.stepping import INPUT, trace_steps
+from snndeploy.frontends.tracer import STEPS, Tracer
+from snndeploy.frontends.value import Path, Sum
+from snndeploy.network import spec
+from snndeploy.network.arrays import Array, equal
+from snndeploy.network.network import Decision, Input, InputKind, Network, Population, Projection, Source
+from snndeploy.network.rule import Rule
+
+
+def capture(
+    module: torch.nn.Module,
+    sample: Any,
+    dt: float,
+    *,
+    decision: Decision | str | None = None,
+    input_kind: InputKind | None = None,
+) -> Network:
+    """The network that a module of snnTorch or Norse neurons computes, with the module as its `source`.
+
+    The module is traced, not run: its neurons, buffers and flags stay as they are. Layers: Linear, Conv1d, Conv2d,
+    AvgPool1d, AvgPool2d, Flatten, BatchNorm (folded), Dropout and Identity (dropped), `+`. Each neuron becomes the
+    population of its path ("lif1", "net.2"); biases become constants of the receptor they arrive at. A value that is
+    returned without a neuron behind it becomes a population with beta 0 that emits it.
+
+    Args:
+        module: in eval mode; its forward does one step: forward(x), forward(x, state) or forward(x, mem1, mem2, ...),
+            where the states come back behind the output.
+        sample: (time, batch, *shape), NumPy or torch; its shape and its kind of numbers count, not its values.
+        dt: seconds per step; Norse cells must have the same.
+        decision: how classes are decided, or just its rule ("spike-count", "last-v", "max-v") for the only output.
+        input_kind: "binary", "counts" or "real"; None: the narrowest that holds the sample.
+
+    Raises:
+        SnnDeployError SD3xx: everything that the network cannot hold, at once, each with the module's path.
+    """
+    array = _checked_sample(sample)
+    kind = input_kind or _kind(array)
+    if not isinstance(module, torch.nn.Module):
+        raise error("SD313", "capture", f"a {type(module).__name__} is not a torch module", "pass the module itself")
+    if not (np.isfinite(dt) and dt > 0):
+        raise error("SD105", "capture", f"dt = {dt} s is not a positive time")
+    network = trace(module, array.shape[1], array.shape[2:], dt, kind)
+    if isinstance(decision, str):
+        if len(network.outputs) != 1:
+            raise error("SD102", "decision", f"the network has {len(network.outputs)} outputs", "pass a Decision")
+        decision = Decision(network.outputs[0], cast(Any, decision))
+    network = spec.check(network.with_(decision=decision))
+    as_inputs(network, array)
+    return network
+
+
+def trace(module: torch.nn.Module, batch: int, shape: tuple[int, ...], dt: float, kind: InputKind) -> Network:
+    """The network of a module for inputs of `shape`, traced with `batch` samples. Raises as `capture`."""
+    neurons.load(module)
+    tracer = Tracer(module, dt, batch)
+    stepping = trace_steps(tracer, shape)
+    if not tracer.findings:
+        _compare_steps(tracer)
+    frameworks = sorted({neurons.FAMILIES[type(m)].framework for m in tracer.modules.values()})
+    if not tracer.findings and len(frameworks) != 1:
+        what = "it calls no snnTorch or Norse neuron" if not frameworks else f"it mixes {' and '.join(frameworks)}"
+        tracer.note(Finding("SD313", tracer.named(""), what, "use neurons of one framework"))
+    raise_errors(tracer.findings)
+    populations, projections = _build(tracer)
+    return Network(
+        dt=float(dt),
+        inputs=(Input(INPUT, shape, kind),),
+        populations=populations,
+        projections=projections,
+        outputs=stepping.outputs,
+        provenance={
+            "framework": f"{frameworks[0]} {version(frameworks[0])}",
+            "torch": version("torch"),
+            "module": type(module).__qualname__,
+        },
+        source=Source(frameworks[0], module, {n: _path(tracer, n) for n in tracer.modules}, stepping),
+    )
+
+
+def _path(tracer: Tracer, name: str) -> str:
+    return next((p for p, m in tracer.module.named_modules() if m is tracer.modules[name]), name)
+
+
+def _checked_sample(sample: Any) -> Array:
+    array = np.asarray(sample.detach().cpu() if isinstance(sample, torch.Tensor) else sample)
+    if array.dtype.kind not in "biuf":
+        raise error("SD111", "sample", f"its type is {array.dtype}, not numbers")
+    if array.ndim < 3 or prod(array.shape) == 0:
+        raise error(
+            "SD103",
+            "sample",
+            f"its shape is {array.shape}, not (time, batch, *shape) with at least one of each",
+            "time is the first axis, then the batch: x[:, None] adds one",
+        )
+    if not np.isfinite(array).all():
+        raise error("SD104", "sample", f"{np.count_nonzero(~np.isfinite(array))} values are NaN or infinite")
+    return array
+
+
+def _kind(array: Array) -> InputKind:
+    if np.isin(array, (0, 1)).all():
+        return "binary"
+    return "counts" if (array >= 0).all() and (array == np.floor(array)).all() else "real"
+
+
+def _same(a: Sum, b: Sum, late: int) -> bool:
+    """True if b, `late` steps after a, is the same sum; paths from before the first step of a are not there yet."""
+    old = [p for p in b.paths if p.step - late >= 0]
+    return (
+        len(a.paths) == len(old)
+        and all(
+            (p.source, p.step + late) == (o.source, o.step) and equal(p.maps, o.maps)
+            for p, o in zip(a.paths, old, strict=True)
+        )
+        and equal(a.constant, b.constant)
+    )
+
+
+def _compare_steps(tracer: Tracer) -> None:
+    """Every step must do the same: what only the first or only a later step adds has no place in the network."""
+    last = {**tracer.arrivals[-1]}
+    for k, arrivals in enumerate(tracer.arrivals[:-1]):
+        for name in sorted({*last, *arrivals}):
+            late = STEPS - 1 - k
+            if name not in last or name not in arrivals or not _same(arrivals[name], last[name], late):
+                tracer.note(
+                    Finding(
+                        "SD310",
+                        tracer.named(name),
+                        f"what arrives in step {k} differs from what arrives in step {STEPS - 1}",
+                        "let forward do the same at every step, with zeros where nothing was emitted yet",
+                    )
+                )
+
+
+def _build(tracer: Tracer) -> tuple[tuple[Population, ...], tuple[Projection, ...]]:
+    populations, projections = [], []
+    taken: dict[str, int] = {}
+    for name, total in tracer.arrivals[-1].items():
+        cell = tracer.cells.get(name)
+        rule = Rule(beta=0.0, threshold=None) if cell is None else cell.rule
+        if total.constant is not None:
+            constant = _narrow(total.constant, tracer.shapes[name])
+            first = replace(rule.receptors[0], constant=constant)
+            rule = replace(rule, receptors=(first, *rule.receptors[1:]))
+        populations.append(Population(name, tracer.shapes[name], rule))
+        for path in total.paths:
+            projections.append(_projection(path, name, taken))
+    return tuple(populations), tuple(projections)
+
+
+def _narrow(constant: Array, shape: tuple[int, ...]) -> Array:
+    """The same numbers in the fewest: one if all are equal."""
+    full = np.broadcast_to(constant, shape)
+    return np.asarray(full.flat[0]) if np.all(full == full.flat[0]) else np.asarray(full)
+
+
+def _projection(path: Path, target: str, taken: dict[str, int]) -> Projection:
+    """Named after its layers, so that errors do; a second one of that name is numbered."""
+    name = "+".join(path.layers) or f"{path.source}->{target}"
+    taken[name] = taken.get(name, 0) + 1
+    if taken[name] > 1:
+        name = f"{name}#{taken[name]}"
+    return Projection(path.source, target, path.maps, STEPS - 1 - path.step, name=name)

@@ -1,0 +1,50 @@
+"""norse.torch.LIFRecurrentCell: j = (i + W_in x) + W_rec z[t-1]; everything else as LIFCell.
+
+The cell zeroes the diagonal of W_rec when it is built, unless autapses=True; the weights are taken as they are now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import torch
+from norse.torch.functional.lif import LIFState, lif_step
+from norse.torch.module.lif import LIFRecurrentCell
+
+from snndeploy.frontends.layers import numbers
+from snndeploy.frontends.neurons import Cell, neuron
+from snndeploy.frontends.norse.lif import LIF
+from snndeploy.frontends.value import Affine
+from snndeploy.network.maps import Dense, Shape
+
+
+@neuron
+class LIFRecurrent(LIF):
+    """LIF behind a dense layer, feeding itself one step late."""
+
+    cls = LIFRecurrentCell
+    states = ("z", "v", "i")
+    echo = "z"
+    state = LIFState
+    step = staticmethod(lif_step)
+
+    def out_shape(self, module: Any, shape: Shape) -> Shape:
+        return (*shape[:-1], int(module.hidden_size))
+
+    def read(self, module: Any, where: str, shape: Shape, dt: float) -> Cell:
+        cell = super().read(module, where, shape, dt)
+        return replace(
+            cell,
+            entry=Affine((Dense(numbers(module.input_weights)),)),
+            feedback=Affine((Dense(numbers(module.recurrent_weights)),)),
+        )
+
+    def before(self, module: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+        """j, computed as the cell does."""
+        x, states = self.given(args, kwargs)
+        arrived = torch.nn.functional.linear(x, module.input_weights)
+        if states["i"] is None:
+            return arrived
+        return states["i"] + arrived + torch.nn.functional.linear(states["z"], module.recurrent_weights)

@@ -1,0 +1,212 @@
+"""How a module is called from one step to the next: which arguments of forward are states, and where they return."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from snndeploy.errors import Finding, SnnDeployError
+from snndeploy.frontends.neurons import FAMILIES
+from snndeploy.frontends.preserve import preserved
+from snndeploy.frontends.tracer import STEPS, Missing, Stop, Tracer
+from snndeploy.frontends.value import Path, State, Sum, Unknown, Value, make
+from snndeploy.network.maps import Shape
+
+INPUT = "input"
+
+
+@dataclass(frozen=True)
+class Stepping:
+    """What the engines need to run the captured module.
+
+    Attributes:
+        batch: samples that the trace was made with.
+        starts: argument -> shape of its first value (zeros, without the batch axis).
+        feeds: argument -> place among the returned values from which the next step's value is taken.
+        outputs: names of the output populations.
+        heads: population without a neuron -> place of its value among the returned values.
+    """
+
+    batch: int
+    starts: Mapping[str, Shape]
+    feeds: Mapping[str, int]
+    outputs: tuple[str, ...]
+    heads: Mapping[str, int]
+
+
+def returned(result: Any) -> tuple[Any, ...]:
+    """What forward returned, as a plain tuple. Named tuples and lists are one value."""
+    return result if type(result) is tuple else (result,)
+
+
+def state_arguments(module: torch.nn.Module) -> dict[str, bool]:
+    """Arguments of forward behind the first that can be states: name -> has a default (which is None)."""
+    signature = inspect.signature(type(module).forward)
+    positional = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.POSITIONAL_ONLY)
+    known = [p for p in signature.parameters.values() if p.kind in positional or p.kind is p.KEYWORD_ONLY]
+    return {p.name: p.default is None for p in known[2:] if p.default is None or p.default is p.empty}
+
+
+def trace_steps(tracer: Tracer, shape: Shape) -> Stepping:
+    """Traces STEPS steps, filling `tracer`; whatever fails becomes a finding."""
+    module = tracer.module
+    arguments = state_arguments(module)
+    device = next((t.device for t in (*module.parameters(), *module.buffers())), torch.device("cpu"))
+    feeds: dict[str, int] = {}
+    result: tuple[Any, ...] = ()
+    results: list[tuple[Any, ...]] = []
+    with preserved(module), torch.no_grad():
+        for path, each in module.named_modules():
+            if each._forward_hooks or each._forward_pre_hooks:
+                tracer.note(
+                    Finding(
+                        "SD314",
+                        tracer.named(path),
+                        "it has forward hooks, which can change what it computes",
+                        "remove them before capture: handle.remove()",
+                    )
+                )
+        wrapped: list[tuple[torch.nn.Module, Callable[..., Any] | None]] = [
+            (each, tracer.wrap(path, each)) for path, each in module.named_modules()
+        ]
+        _refuse_training_layers(tracer)
+        for each, forward in wrapped:
+            each.__dict__["training"] = False
+            if forward is not None:
+                each.__dict__["forward"] = forward
+        try:
+            for k in range(STEPS):
+                tracer.step = k
+                tracer.arrivals.append({})
+                x = make(tracer, torch.zeros(tracer.batch, *shape, device=device), Sum((Path(INPUT, k),)))
+                if k == 0:
+                    states: dict[str, Any] = {a: Missing(a) for a, default in arguments.items() if not default}
+                else:
+                    feeds = _feeds(tracer, arguments, result)
+                    states = {argument: result[place] for argument, place in feeds.items()}
+                result = returned(module(x, **states))
+                results.append(result)
+        except Stop:
+            pass
+        except SnnDeployError as problem:
+            tracer.findings.extend(problem.findings)
+        except Exception as problem:
+            if not tracer.findings:
+                text = str(problem).split("\n")[0][:200]
+                tracer.refuse(
+                    "SD312",
+                    f"{type(problem).__name__}: {text}",
+                    "try module(sample[0]) itself; forward takes one step: (batch, *shape)",
+                    where=_failed_at(tracer, problem),
+                )
+    if tracer.findings:
+        return Stepping(tracer.batch, {}, {}, (), {})
+    starts = {a: tracer.shapes[tracer.claims[a][0]] for a in arguments if a in tracer.claims and a in feeds}
+    outputs, heads = _outputs(tracer, results)
+    return Stepping(tracer.batch, starts, feeds, outputs, heads)
+
+
+def _refuse_training_layers(tracer: Tracer) -> None:
+    """Before eval mode is set for the trace: dropout and batch norm that are not in it themselves."""
+    for path, each in tracer.module.named_modules():
+        drops = isinstance(each, torch.nn.modules.dropout._DropoutNd)
+        if each.training and (drops or isinstance(each, torch.nn.modules.batchnorm._BatchNorm)):
+            tracer.note(
+                Finding(
+                    "SD306",
+                    tracer.named(path),
+                    f"{type(each).__name__} is in training mode",
+                    "call module.eval() before capture",
+                )
+            )
+
+
+def _failed_at(tracer: Tracer, problem: BaseException) -> str:
+    """The innermost frame of the failure that is neither torch nor this package."""
+    from pathlib import Path as FilePath
+
+    from snndeploy.frontends.tracer import OURS
+
+    home = str(FilePath(torch.__file__).parent)
+    place, trace = "", problem.__traceback__
+    while trace is not None:
+        name = trace.tb_frame.f_code.co_filename
+        if not name.startswith((OURS, home, "<")) and "contextlib" not in name:
+            place = f", {FilePath(name).name} line {trace.tb_lineno}"
+        trace = trace.tb_next
+    return tracer.named("") + place
+
+
+def _feeds(tracer: Tracer, arguments: Mapping[str, bool], result: tuple[Any, ...]) -> dict[str, int]:
+    """Where each state argument finds its next value: by the neuron that claimed it, else by its place."""
+    feeds: dict[str, int] = {}
+    echoes = {name: FAMILIES[type(each)].echo for name, each in tracer.modules.items()}
+    open_arguments = [a for a in arguments if a not in tracer.claims]
+    for argument in arguments:
+        if argument not in tracer.claims:
+            continue
+        neuron, name = tracer.claims[argument]
+        for place, value in enumerate(result):
+            meaning = getattr(value, "meaning", None)
+            if (isinstance(meaning, State) and (meaning.neuron, meaning.name) == (neuron, name)) or (name == echoes[neuron] and isinstance(meaning, Sum) and meaning.bare == neuron):
+                feeds[argument] = place
+        if argument not in feeds:
+            tracer.note(
+                Finding(
+                    "SD305",
+                    tracer.named(""),
+                    f"forward takes {argument!r}, {name!r} of {neuron!r}, and does not return it",
+                    "return every state that forward takes",
+                )
+            )
+            raise Stop
+    if not open_arguments:
+        return feeds
+    if len(result) == 1 + len(arguments):
+        places = {argument: 1 + i for i, argument in enumerate(arguments)}
+        return {**{a: places[a] for a in open_arguments}, **feeds}
+    if all(arguments[a] for a in open_arguments) and len(result) == 1:
+        return feeds
+    tracer.note(
+        Finding(
+            "SD305",
+            tracer.named(""),
+            f"forward takes {len(arguments)} states ({', '.join(arguments)}) and returns {len(result) - 1} behind the "
+            "output",
+            "return the output first, then every state in the order of the arguments",
+        )
+    )
+    raise Stop
+
+
+def _outputs(tracer: Tracer, results: list[tuple[Any, ...]]) -> tuple[tuple[str, ...], dict[str, int]]:
+    """The population of the first returned value that is not a state; a new one where no neuron is behind it."""
+    result = results[-1]
+    places = [i for i, v in enumerate(result) if isinstance(v, Value) and isinstance(v.meaning, Sum)]
+    first = result[places[0]] if places else next((v for v in result if isinstance(v, Value)), None)
+    if first is None or isinstance(first.meaning, Unknown):
+        tracer.note(
+            Finding(
+                "SD313",
+                tracer.named(""),
+                "forward returns no tensor that comes from the input",
+                "return the spikes of the last neuron first",
+            )
+        )
+        return (), {}
+    if isinstance(first.meaning, State):
+        return (first.meaning.neuron,), {}
+    bare = first.meaning.bare
+    if bare is not None and bare != INPUT:
+        return (bare,), {}
+    layer = next((p.layers[-1] for p in reversed(first.meaning.paths) if p.layers), "output")
+    name = layer if layer not in tracer.arrivals[-1] else f"{layer}.output"
+    for arrivals, values in zip(tracer.arrivals, results, strict=True):
+        meaning = getattr(values[places[0]], "meaning", None) if places[0] < len(values) else None
+        arrivals[name] = meaning if isinstance(meaning, Sum) else Sum()
+    tracer.shapes[name] = tuple(first.shape[1:])
+    return (name,), {name: places[0]}
