@@ -36,11 +36,11 @@ class FloatState:
         q = q + rule.bias * np.float64(t >= rule.bias_onset)
         if rule.floor is not None:
             q = np.maximum(q, rule.floor)
-        pending = self.v > self.theta
+        pending = self.pends()
         late = rule.reset.kind != "none" and rule.reset.when in ("next", "residual")
         p = np.where(pending, self._reset(q), q) if late else q
         theta, adapted = self._threshold()
-        s = p > theta
+        s = self.fires(p, theta)
         frozen = self.waiting > 0
         s = s & ~frozen
         v, was_reset = p, pending if late else np.zeros_like(s)
@@ -60,6 +60,14 @@ class FloatState:
             self.adapted = adapted + rule.adaptation.jump * s
         self.u, self.v, self.s, self.p, self.theta = after, v, s, p, theta
         return rule.value * s if rule.spiking else v
+
+    def pends(self) -> Array:
+        """R: is a reset pending from the step before?"""
+        return self.v > self.theta
+
+    def fires(self, p: Array, theta: Array) -> Array:
+        """s, the decision; a replay gives somebody else's."""
+        return p > theta
 
     def _reset(self, y: Array) -> Array:
         value = np.asarray(self.rule.reset.value)

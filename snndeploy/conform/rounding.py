@@ -1,0 +1,177 @@
+"""How far an engine's arithmetic may move a membrane: a running error analysis of the update rule.
+
+Every elementary operation of an engine is exact but for a relative error of at most ε (2^-24 in float32, 2^-53 in
+float64; the definition's own 2^-53 is added). So a sum of n products, in any order, is off by at most
+γ(n)·Σ|w·s| with γ(n) = nε / (1 - nε), where only products that are not zero count (adding zero is exact). The
+frameworks order the operations of a step in different ways, for example v + k·((x + leak) - v) for β·v + x'; `STEP`
+and the factors 2 of the magnitudes below cover all of them to first order and more. Errors of the step before are
+carried on by |α|, |β| and |gain|, and end where a reset sets the membrane to a constant.
+
+Source: N. J. Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., SIAM 2002, sections 3.1 and 3.3.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from snndeploy.engines.reference.float_rule import FloatState
+from snndeploy.network.arrays import Array
+from snndeploy.network.maps import Conv, Dense, Flatten, Map, Pool, Scale, Sparse
+from snndeploy.network.rule import Rule
+
+TYPES: dict[str, type] = {"float32": np.float32, "float64": np.float64}
+# Roundings in one step of any known framework: at most 5 for the membrane, 4 for the current.
+STEP = 8
+
+
+@dataclass(frozen=True, eq=False)
+class Drive:
+    """What arrives at one receptor: value, sum of magnitudes, and through how many roundings a term may go."""
+
+    value: Array
+    magnitude: Array
+    roundings: Array
+
+
+def magnitudes(each: Map) -> Map:
+    """The map with |weights|."""
+    match each:
+        case Dense() | Conv():
+            return replace(each, weight=np.abs(each.weight))
+        case Sparse():
+            return replace(each, weight=abs(each.weight))
+        case Scale():
+            return replace(each, factor=np.abs(each.factor))
+    return each
+
+
+def fan_in(each: Map) -> int:
+    """The most terms of one sum."""
+    match each:
+        case Dense() | Conv():
+            return int(np.prod(each.weight.shape[1:]))
+        case Sparse():
+            return int(np.diff(each.weight.indptr).max(initial=0))
+        case Pool():
+            return int(np.prod(each.kernel))
+        case Flatten() | Scale():
+            return 1
+    raise TypeError(type(each).__name__)
+
+
+def arrive(maps: tuple[Map, ...], emitted: Array, rank: int) -> Drive:
+    """Emissions `(steps, batch, *shape)` through a chain of maps; `rank`: axes of the shape that comes out."""
+    value, size = emitted, np.abs(emitted)
+    roundings: Array = np.zeros(emitted.shape[:2])
+    for each in maps:
+        active = np.count_nonzero(size.reshape(*size.shape[:2], -1), axis=2)
+        # one for each sum, one for the product, one for a weight that the type does not hold
+        roundings = roundings + np.minimum(active, fan_in(each)) + 2
+        value, size = each.apply(value), magnitudes(each).apply(size)
+    return Drive(value, size, (roundings + 1).reshape(*roundings.shape, *(1,) * rank))
+
+
+class Rounding:
+    """Bounds on |engine - definition| of u, v and the adaptation of one population, arrays (batch, *shape)."""
+
+    def __init__(self, rule: Rule, shape: tuple[int, ...], dtype: str):
+        self.rule, self.type = rule, TYPES[dtype]
+        half = float(np.finfo(self.type).eps) / 2
+        self.eps = half + 2.0**-53
+        self.tiny = STEP * float(np.finfo(self.type).tiny)
+        self.u = [np.broadcast_to(self.misfit(r.initial), shape) for r in rule.receptors]
+        self.v: Array = np.broadcast_to(self.misfit(rule.initial), shape)
+        self.adapted: Array = np.zeros(shape)
+        self.theta: Array = np.broadcast_to(self._threshold_misfit(), shape)
+
+    def misfit(self, value: Any) -> Array:
+        """How far a parameter is from the number that the type holds for it."""
+        exact = np.asarray(value, np.float64)
+        return np.abs(exact.astype(self.type).astype(np.float64) - exact)
+
+    def _threshold_misfit(self) -> Array:
+        return self.misfit(0.0 if self.rule.threshold is None else self.rule.threshold)
+
+    def gamma(self, n: Array) -> Array:
+        return n * self.eps / (1 - n * self.eps)
+
+    def advance(self, t: int, before: FloatState, after: FloatState, drive: list[Drive], pending: Array) -> Array:
+        """One step, from state `before` to `after`; returns the bound on p - θ (on v, without threshold)."""
+        frozen = before.waiting > 0
+        old_u, old_v = self.u, self.v
+        new_u, q = self._candidate(t, before, drive)
+        p, amount = self._reset(q, after.p, pending)
+        self.theta = self._threshold(before)
+        self.u, self.v = new_u, self._stored(p, after, amount, pending)
+        self._clear(after, pending)
+        if self.rule.refractory is not None:
+            self.v = np.where(frozen, old_v, self.v)
+            if self.rule.refractory.freezes == "membrane and current":
+                self.u = [np.where(frozen, old, new) for old, new in zip(old_u, self.u, strict=True)]
+        return self.v if self.rule.threshold is None else p + self.theta
+
+    def _candidate(self, t: int, before: FloatState, drive: list[Drive]) -> tuple[list[Array], Array]:
+        """Bounds of u[t] and q."""
+        rule, eps = self.rule, self.eps
+        new_u, q = [], np.abs(rule.beta) * self.v
+        size = 2 * (np.abs(before.v) + self.v) + np.abs(rule.bias) * np.float64(t >= rule.bias_onset)
+        for k, r in enumerate(rule.receptors):
+            fed = drive[k].magnitude + np.abs(r.constant) * np.float64(t >= r.onset)
+            kept = 2 * (np.abs(before.u[k]) + self.u[k]) * (np.asarray(r.alpha) != 0)
+            error = np.abs(r.alpha) * self.u[k] + self.gamma(drive[k].roundings + STEP) * fed + STEP * eps * kept
+            new_u.append(error)
+            sequential = rule.synapse == "sequential"
+            q = q + np.abs(r.gain) * (error if sequential else self.u[k])
+            size = size + np.abs(r.gain) * (fed + kept if sequential else np.abs(before.u[k]) + self.u[k])
+        q = q + (STEP + len(new_u)) * eps * size + self.tiny
+        return new_u, q if rule.floor is None else np.maximum(q, self.misfit(rule.floor))
+
+    def _reset(self, q: Array, p: Array, pending: Array) -> tuple[Array, Array]:
+        """Bound of p, and the rounding that a reset adds."""
+        reset = self.rule.reset
+        amount = 2 * self.eps * (np.abs(p) + np.abs(reset.value)) + self.misfit(reset.value)
+        if reset.kind == "none" or reset.when == "now":
+            return q, amount
+        return np.where(pending, self.misfit(reset.value) if reset.kind == "to" else q + amount, q), amount
+
+    def _stored(self, p: Array, after: FloatState, amount: Array, pending: Array) -> Array:
+        """Bound of v[t] before it is frozen."""
+        rule, s = self.rule, after.s
+        exact = self.misfit(rule.reset.value)
+        v = p
+        if rule.reset.kind != "none" and rule.reset.when == "now":
+            v = np.where(s, exact if rule.reset.kind == "to" else p + amount, p)
+        elif rule.reset.kind != "none" and rule.reset.when == "residual":
+            # p - p is exact, so a reset to zero is; to another value it is a difference of rounded numbers
+            to = np.where(np.asarray(rule.reset.value) == 0, exact, 2 * amount)
+            v = np.where(s == pending, p, to if rule.reset.kind == "to" else p + 2 * amount)
+        return v if rule.state_floor is None else np.maximum(v, self.misfit(rule.state_floor))
+
+    def _clear(self, after: FloatState, pending: Array) -> None:
+        """What a spike does to u and to the adaptation."""
+        reset, adaptation = self.rule.reset, self.rule.adaptation
+        if reset.kind != "none":
+            gone = after.s if reset.when == "now" else pending
+            self.u = [
+                np.where(gone, 0.0, u) if r.reset else u for r, u in zip(self.rule.receptors, self.u, strict=True)
+            ]
+        if adaptation is not None:
+            size = np.abs(after.adapted) + np.abs(adaptation.jump)
+            grown = self.adapted + self.misfit(adaptation.jump) + 2 * self.eps * size
+            self.adapted = np.where(after.s, grown, self.adapted)
+
+    def _threshold(self, before: FloatState) -> Array:
+        """Bound of θ; the adaptation's error decays."""
+        adaptation, own = self.rule.adaptation, self._threshold_misfit()
+        if adaptation is None:
+            return np.broadcast_to(own, self.v.shape)
+        size = np.abs(before.adapted) + self.adapted
+        decayed = np.abs(adaptation.decay) * self.adapted + STEP * self.eps * 2 * size
+        used = decayed if adaptation.decays == "before" else self.adapted
+        self.adapted = decayed
+        threshold = np.abs(np.asarray(0.0 if self.rule.threshold is None else self.rule.threshold))
+        bound: Array = own + used + 2 * self.eps * (threshold + size)
+        return bound
