@@ -1,6 +1,6 @@
 """Constants of a receptor as what a chip has: a bias where nothing filters them, else an axon that is always on.
 
-    alpha = 0:  gain·constant joins the bias, if both set in together
+    alpha = 0:  gain·constant joins the bias, if both set in together and nothing else touches u before it is used
     otherwise:  Input(kind="constant", onset) with a projection of weight `constant` into the same receptor
 
 Loihi adds its bias to the membrane directly, so a constant that the current filters needs the axon. The spikes are
@@ -39,7 +39,8 @@ def constants(network: Network) -> Network:
             rule = replace(rule, receptors=tuple(replace(o, constant=0.0) if o is r else o for o in rule.receptors))
             onset = r.onset + (rule.synapse == "synchronous")
             together = not np.any(rule.bias) or rule.bias_onset == onset
-            if not np.any(r.alpha) and together:
+            touched = rule.synapse == "synchronous" and (r.reset or rule.refractory is not None)
+            if not np.any(r.alpha) and together and not touched:
                 rule = replace(rule, bias=rule.bias + r.gain * r.constant, bias_onset=onset)
             else:
                 name = f"{each.name}_on" if k == 0 else f"{each.name}_on{k}"

@@ -21,8 +21,8 @@ def sequential(network: Network) -> Network:
     """See the module.
 
     Raises:
-        SnnDeployError SD605: a current that does not start at 0, or is reset together with the membrane, has no
-        sequential equivalent.
+        SnnDeployError SD605: a current that does not start at 0, or is reset or frozen together with the membrane,
+        has no sequential equivalent.
     """
     rules: dict[str, Rule] = {}
     found: list[Finding] = []
@@ -33,6 +33,8 @@ def sequential(network: Network) -> Network:
             where = f"population {each.name!r}, receptor {k}"
             if np.any(r.initial):
                 found.append(Finding("SD605", where, "its current does not start at 0", "start it at 0"))
+            if rule.refractory is not None and rule.refractory.freezes == "membrane and current":
+                found.append(Finding("SD605", where, "its refractory period freezes the current", "freeze v alone"))
             if r.reset:
                 found.append(Finding("SD605", where, "a spike resets its current", "leave the current unreset"))
         receptors = tuple(replace(r, onset=r.onset + 1) for r in rule.receptors)
