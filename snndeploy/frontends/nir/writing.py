@@ -1,0 +1,90 @@
+"""A network -> a NIR file."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from typing import Any
+
+import numpy as np
+
+from snndeploy.errors import Finding, SnnDeployError, error
+from snndeploy.files import check_output, replacing, short
+from snndeploy.frontends.nir.block import pack
+from snndeploy.frontends.nir.encode import encode
+from snndeploy.frontends.nir.graph import Graph, Node
+from snndeploy.network import spec
+from snndeploy.network.network import Network
+
+
+def write(network: Network, path: str | os.PathLike[str]) -> None:
+    """Writes a legal network of either form so that any NIR reader opens it, and `read` gives it back bit for bit.
+
+    The plain fields hold the nearest standard model (the table in `encode.py`; float64, full shapes,
+    tau = dt/(1 - beta), r = gain·tau/dt); the block `snndeploy` in the graph's metadata holds the rest. The captured
+    module (`source`) is not written. Same network, same bytes. The file appears whole or not at all.
+
+    Raises:
+        SnnDeployError SD1xx: the network is not legal. SD414: it has no plain form. SD802: no file can be
+            written there.
+    """
+    target = check_output(path)
+    spec.check(network)
+    graph, places = encode(network)
+    block = pack(network, graph, places)
+    metadata: dict[str, Any] = {"manifest": block.manifest}
+    # HDF5 cannot compress an array without elements, so such an array is left out
+    for name, array in (("float64", block.floats), ("int64", block.integers)):
+        if array.size:
+            metadata[name] = array
+    try:
+        built = as_nir(graph, {"snndeploy": metadata})
+    except (ValueError, AssertionError) as problem:
+        raise error("SD414", str(path), f"nir refuses the graph: {short(problem)}", "report this network") from problem
+    try:
+        with replacing(target) as temporary:
+            _save(built, temporary)
+    except UnicodeEncodeError as problem:
+        raise error("SD414", str(path), f"a name is not text: {short(problem)}", "rename it") from problem
+    except OSError as problem:
+        raise SnnDeployError(
+            Finding("SD802", str(path), f"writing failed: {short(problem)}", "free space, or choose another folder")
+        ) from problem
+
+
+def _save(graph: Any, path: os.PathLike[str]) -> None:
+    import nir
+
+    nir.write(path, graph)
+
+
+def as_nir(graph: Graph, metadata: dict[str, Any] | None = None) -> Any:
+    """The graph as a `nir.NIRGraph`, with nir's own checks of types.
+
+    Raises:
+        ValueError: nir refuses it.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import nir
+
+    def node(each: Node | Graph) -> Any:
+        assert isinstance(each, Node)
+        fields = dict(each.fields)
+        if "shape" in fields:
+            fields["input_type" if each.type == "Input" else "output_type"] = fields.pop("shape")
+        for name in ("groups", "start_dim", "end_dim"):
+            if name in fields:
+                fields[name] = np.int64(np.asarray(fields[name]).item())  # type: ignore[assignment]
+        if each.type == "Conv1d":
+            for name in ("input_shape", "stride", "padding", "dilation"):
+                if not isinstance(fields[name], str):
+                    fields[name] = np.int64(np.asarray(fields[name]).item())  # type: ignore[assignment]
+        return getattr(nir, each.type)(**fields)
+
+    return nir.NIRGraph(
+        nodes={name: node(each) for name, each in graph.nodes.items()},
+        edges=list(graph.edges),
+        metadata=metadata or {},
+        type_check=True,
+    )
