@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 PERIOD = 0.05
+PATIENCE = 40
 EXIT_FAILED = 3
 
 
@@ -36,14 +37,21 @@ class Guard:
             os._exit(EXIT_FAILED)
 
     def _watch(self) -> None:
+        silent = 0
         while True:
             time.sleep(PERIOD)
             for runtime in list(self.runtimes):
                 infrastructure = runtime._messaging_infrastructure
-                for actor in list(infrastructure.actors) if infrastructure else []:
-                    text = _failure(actor)
-                    if text and runtime in self.runtimes:
-                        self.fail(text)
+                found = [_failure(actor) for actor in list(infrastructure.actors)] if infrastructure else []
+                causes = [text for text in found if text]
+                if runtime not in self.runtimes:
+                    continue
+                if causes:
+                    self.fail(causes[0])
+                # those that were told to end by one that raised; its traceback may still be on the way
+                silent = silent + 1 if None in found else 0
+                if silent > PATIENCE:
+                    self.fail("RuntimeError: a process of Lava stopped without a word")
 
     def run(self, processes: Iterable[Any], config: Any, steps: int, read: Any) -> None:
         """Compiles and runs all processes for `steps` steps, part by part, and calls `read` with the processes of each
@@ -70,7 +78,7 @@ class Guard:
                     time.sleep(0.001)
                 if not enum_equal(port.recv(), MGMT_RESPONSE.DONE):
                     # whose fault it is comes through the pipe of the process that raised
-                    time.sleep(20 * PERIOD)
+                    time.sleep(PATIENCE * PERIOD)
                     self.fail("RuntimeError: Lava's runtime service reported an error without a cause")
             runtime._is_running = False
             read(executable.process_list)
@@ -78,16 +86,17 @@ class Guard:
             runtime.stop()
 
 
-def _failure(actor: Any) -> str:
-    """What is wrong with a Lava actor that should be running; empty if nothing is."""
+def _failure(actor: Any) -> str | None:
+    """What is wrong with a Lava actor that should be running: its traceback or signal; None if it just ended."""
     try:
+        alive = actor.is_alive()
         if actor.exception:
             return str(actor.exception[1])
-        if actor.is_alive():
+        if alive:
             return ""
-        if actor.exception:
-            return str(actor.exception[1])
         code = actor.exitcode
     except (ValueError, OSError, EOFError):
         return ""  # closed by an orderly stop in this very moment
-    return f"RuntimeError: a process of Lava was ended by signal {-code}" if code < 0 else f"RuntimeError: exit {code}"
+    if code < 0:
+        return f"RuntimeError: a process of Lava was ended by signal {-code}"
+    return f"RuntimeError: a process of Lava ended with exit code {code}" if code else None
