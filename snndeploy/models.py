@@ -100,6 +100,15 @@ def build(source: str, weights: str | os.PathLike[str] | None = None) -> Any:
     return module.eval()
 
 
+def build_seeded(source: str, seed: int = 0) -> Any:
+    """`build`, with the same random initial weights every time."""
+    import torch
+
+    load(source.rpartition(":")[0] if ".py:" in source else source)
+    torch.manual_seed(seed)
+    return build(source)
+
+
 def _fill(module: Any, weights: str | os.PathLike[str]) -> None:
     """Loads a state_dict into a module; all that does not fit is reported at once."""
     import pickle

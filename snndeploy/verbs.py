@@ -11,13 +11,20 @@ if TYPE_CHECKING:
     from snndeploy.engines import Trace
     from snndeploy.errors import Finding
     from snndeploy.network import Network
+    from snndeploy.network.network import Decision, InputKind
     from snndeploy.placement import Placement
     from snndeploy.targets import Target
 
 Path = str | os.PathLike[str]
 
 
-def capture(module: Any, sample: Any, dt: float = 1e-3) -> Network:
+def capture(
+    module: Any,
+    sample: Any,
+    dt: float = 1e-3,
+    decision: Decision | str | None = None,
+    input_kind: InputKind | None = None,
+) -> Network:
     """The network that a snnTorch or Norse module computes, proven on a sample.
 
     The module is traced with the first step of the sample, then the module and the network run on the whole of it; they
@@ -27,6 +34,8 @@ def capture(module: Any, sample: Any, dt: float = 1e-3) -> Network:
         module: a torch module over one step, in eval mode, as trained.
         sample: (time, batch, *shape), NumPy or torch; what the network will be fed with.
         dt: seconds per step.
+        decision: how the network decides; the spike count of its output, or the last membrane, if nothing is said.
+        input_kind: "binary", "counts" or "real"; read from the sample if nothing is said.
 
     Raises:
         SnnDeployError SD3xx: the module holds something that the network cannot; all of it is named.
@@ -35,17 +44,17 @@ def capture(module: Any, sample: Any, dt: float = 1e-3) -> Network:
     from snndeploy.errors import Finding, VerdictError
     from snndeploy.frontends import capture as trace
 
-    network = trace(module, sample, dt)
+    network = trace(module, sample, dt, decision=decision, input_kind=input_kind)
     if network.source is None:
         return network
     framework = network.source.framework
     same = compare(run(network, sample, "reference", ("spikes", "v")), run(network, sample, framework, ("spikes", "v")))
-    if same.verdict == "different":
+    if not same.agrees:
         raise VerdictError(
             Finding(
                 "SD810",
                 f"{type(module).__name__} and its network",
-                f"they differ on the sample: {same.first}",
+                f"they differ on the sample: {same.fault or same.first}",
                 "report this module: capture must be exact",
             )
         )

@@ -1,0 +1,1 @@
+"""Training: one small loop, and samples as spikes."""

@@ -1,0 +1,7 @@
+"""`python -m snndeploy`."""
+
+import sys
+
+from snndeploy.cli import main
+
+sys.exit(main())

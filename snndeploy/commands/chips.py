@@ -1,0 +1,55 @@
+"""quantize, place: from a float network to the integers and the cores of a chip."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from snndeploy.commands import options as opt
+from snndeploy.commands.models import describe
+from snndeploy.commands.output import progress, say, show
+
+
+def quantize(
+    model: opt.Model,
+    target: opt.Target,
+    output: Annotated[Path, typer.Option("--output", "-o", help="The .nir file to write.")],
+    calibration: Annotated[
+        Path | None, typer.Option("--calibration", help=".npy or .npz, (time, batch, *shape): typical input.")
+    ] = None,
+    dt: opt.Dt = None,
+    reset: opt.Reset = None,
+    json: opt.Json = False,
+) -> None:
+    """Round a float network to the registers of a target."""
+    from snndeploy import targets, verbs
+    from snndeploy.files import check_output, existing, load_arrays
+    from snndeploy.network.table import render
+
+    existing(model, "NIR file")
+    check_output(output, (model, calibration, target))
+    chip = targets.load(target)
+    samples = None if calibration is None else load_arrays(calibration, "calibration file")
+    net = opt.network(model, dt, reset)
+    with progress("quantize", json) as update:
+        integers = verbs.quantize(net, chip, samples)
+        update(1, 1)
+    verbs.write(integers, output)
+    show({"output": str(output), "target": chip.name, "network": describe(integers)}, json, render(integers))
+    say(f"{output}: integers of {chip.name}", json)
+
+
+def place(
+    model: opt.Model, target: opt.Target, dt: opt.Dt = None, reset: opt.Reset = None, json: opt.Json = False
+) -> None:
+    """Put an integer network on the cores of a target; exit code 1 if it does not fit."""
+    from snndeploy import targets, verbs
+
+    chip = targets.load(target)
+    plan = verbs.place(opt.network(model, dt, reset), chip)
+    show({"model": str(model), **plan.as_dict()}, json, str(plan))
+
+
+COMMANDS = (quantize, place)

@@ -1,0 +1,102 @@
+"""capture, inspect, lint: from a trained module to a network in a file, and what there is to know about it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from snndeploy.commands import options as opt
+from snndeploy.commands.output import findings_document, progress, report, say, show
+
+
+def capture(
+    source: Annotated[str, typer.Argument(help="file.py:function that returns the module, or the name of a model.")],
+    sample: Annotated[Path, typer.Option("--sample", help=".npy, (time, batch, *shape).")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The .nir file to write.")],
+    weights: Annotated[Path | None, typer.Option("--weights", help="A state_dict; plain tensors only.")] = None,
+    dt: Annotated[float, typer.Option("--dt", help="Seconds per step.")] = 1e-3,
+    decision: Annotated[
+        str | None, typer.Option("--decision", help="spike-count, last-v or max-v; chosen by the output otherwise.")
+    ] = None,
+    kind: Annotated[str | None, typer.Option("--kind", help="binary, counts or real; read from the sample.")] = None,
+    json: opt.Json = False,
+) -> None:
+    """Capture a trained snnTorch or Norse module as a network, proven on a sample."""
+    from snndeploy import models, verbs
+    from snndeploy.errors import error
+    from snndeploy.files import check_output, existing, load_arrays
+    from snndeploy.network.table import render
+
+    given = source.rpartition(":")[0] if ":" in source else source
+    existing(sample, "sample file")
+    check_output(output, (sample, weights, given))
+    array = load_arrays(sample)
+    if isinstance(array, dict):
+        raise error("SD803", str(sample), f"it holds {len(array)} arrays, one is needed", "np.save(path, x)")
+    for option, value, choice in (
+        ("--decision", decision, ("spike-count", "last-v", "max-v")),
+        ("--kind", kind, ("binary", "counts", "real")),
+    ):
+        if value is not None and value not in choice:
+            raise error("SD800", option, f"{value!r} is not one of its values", f"choose from {', '.join(choice)}")
+    module = models.build(source, weights)
+    chosen: Any = kind
+    with progress("capture and prove", json) as update:
+        net = verbs.capture(module, array, dt, decision, chosen)
+        update(1, 1)
+    verbs.write(net, output)
+    steps, batch = array.shape[:2]
+    proof = {"steps": steps, "samples": batch, "spikes": "equal, or proven ties"}
+    show({"output": str(output), "network": describe(net), "proof": proof}, json, render(net))
+    say(f"{output}: module and network agree on {batch} samples of {steps} steps", json)
+
+
+def inspect(model: opt.Model, dt: opt.Dt = None, reset: opt.Reset = None, json: opt.Json = False) -> None:
+    """Print the network in a NIR file as a table."""
+    from snndeploy.network.table import render
+
+    net = opt.network(model, dt, reset)
+    show({"model": str(model), "network": describe(net)}, json, render(net))
+
+
+def lint(
+    model: opt.Model,
+    target: Annotated[str | None, typer.Option("--target", help="loihi1, loihi2 or a .toml file.")] = None,
+    dt: opt.Dt = None,
+    reset: opt.Reset = None,
+    json: opt.Json = False,
+) -> None:
+    """List what keeps a network from a target, and what is worth knowing; exit code 1 if there are errors."""
+    from snndeploy import verbs
+
+    found = verbs.lint(opt.network(model, dt, reset), target)
+    bad = [each for each in found if each.severity == "error"]
+    on = f" on {target}" if target else ""
+    text = (
+        f"{model}{on}: " + (f"{len(bad)} errors" if bad else "nothing in the way") + f", {len(found)} findings in all"
+    )
+    show({"model": str(model), "target": target, "ok": not bad, "findings": findings_document(found)}, json, text)
+    if not json:
+        report(found)
+    if bad:
+        raise typer.Exit(1)
+
+
+def describe(network: Any) -> dict[str, Any]:
+    """A network as plain numbers and strings, as the table shows it."""
+    from snndeploy.network.table import rows
+
+    decision = network.decision
+    return {
+        "form": network.form,
+        "dt": network.dt,
+        "decision": None if decision is None else {"rule": decision.rule, "population": decision.population},
+        "outputs": list(network.outputs),
+        "parts": [dict(zip(("kind", "name", "shape", "what"), row, strict=True)) for row in rows(network)],
+        "provenance": dict(network.provenance),
+    }
+
+
+COMMANDS = (capture, inspect, lint)

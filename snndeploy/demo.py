@@ -1,0 +1,213 @@
+"""The whole path on real digits: train, capture, write, quantise, place, run everywhere, compare, draw."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from snndeploy.files import check_output, replacing
+
+if TYPE_CHECKING:
+    from snndeploy.conform import Comparison
+    from snndeploy.engines import Trace
+    from snndeploy.network import Network
+    from snndeploy.targets import Target
+
+MODELS = ("digits_csnn", "digits_norse")
+RECORD = ("spikes", "u", "v")
+Say = Callable[[str], None]
+Progress = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True)
+class Size:
+    """How many test samples each part uses; None: all of them. Lava computes one sample after the other."""
+
+    prove: int = 64
+    calibrate: int = 128
+    test: int | None = None
+    lava: int = 16
+    runtime: int = 1
+    epochs: int | None = None
+
+
+FULL = Size()
+QUICK = Size(prove=4, calibrate=16, test=16, lava=2, runtime=0, epochs=1)
+
+
+def run(
+    output: Path, models: Sequence[str], target: Target, quick: bool, progress: Progress, say: Say
+) -> dict[str, Any]:
+    """Runs the demo and returns what `verdict.json` holds. Writes .nir files, plots and the verdict into `output`.
+
+    Raises:
+        SnnDeployError: a step is refused. That engines disagree is no error: it is in the verdict, `ok` is False.
+    """
+    output.mkdir(parents=True, exist_ok=True)
+    check_output(output / "verdict.json")
+    size = QUICK if quick else FULL
+    start = time.perf_counter()
+    found = {Path(name).stem: _model(name, output, target, size, progress, say) for name in models}
+    verdict = {
+        "ok": all(each["ok"] for each in found.values()),
+        "target": target.name,
+        "quick": quick,
+        "seconds": round(time.perf_counter() - start, 1),
+        "models": found,
+    }
+    with replacing(output / "verdict.json") as temporary:
+        temporary.write_text(json.dumps(verdict, indent=2, allow_nan=False) + "\n")
+    return verdict
+
+
+def _model(name: str, output: Path, target: Target, size: Size, progress: Progress, say: Say) -> dict[str, Any]:
+    from snndeploy import models, verbs
+    from snndeploy.report.plots import draw
+    from snndeploy.train.loop import train
+
+    stem = Path(name).stem
+    file = models.load(name)
+    data = file.data()
+    settings = dict(file.TRAIN) | ({} if size.epochs is None else {"epochs": size.epochs})
+    start = time.perf_counter()
+    module = models.build_seeded(name)
+    trained = train(module, data, **settings, progress=lambda *at: progress(at[0], at[1], f"{stem}: {at[2]}"))
+    seconds = time.perf_counter() - start
+    say(f"{stem}: trained to {trained.accuracy:.1%} of {data.test.shape[1]} test digits in {seconds:.0f} s")
+
+    test = data.test[:, : size.test].astype(np.int64)
+    labels = data.test_labels[: size.test]
+    net = verbs.capture(module, data.test[:, : size.prove], file.DT, decision="spike-count")
+    say(f"{stem}: captured; module and network agree on {min(size.prove, test.shape[1])} digits")
+    files = {"float": output / f"{stem}.nir", "integer": output / f"{stem}.{target.name}.nir"}
+    integers = verbs.quantize(net, target, data.train[:, : size.calibrate])
+    lossless = {"float": _round_trip(net, files["float"]), "integer": _round_trip(integers, files["integer"])}
+    plan = verbs.place(integers, target)
+    say(f"{stem}: quantised to {target.name} on {len(plan.cores)} of {plan.chip_cores} cores")
+
+    framework = net.source.framework if net.source else ""
+    jobs = {
+        "float": (net, [("torch", None), *([(framework, None)] if framework else []), ("lava", size.lava)]),
+        "integer": (integers, [("torch", None), ("lava", size.lava), ("lava runtime", size.runtime)]),
+    }
+    references = {form: verbs.run(each, test, "reference", RECORD) for form, (each, _) in jobs.items()}
+    result: dict[str, Any] = {"accuracy": {}, "float": {}, "integer": {}}
+    for form, (network, engines) in jobs.items():
+        result["accuracy"][form] = {"reference": _accuracy(references[form], labels)}
+        for engine, count in engines:
+            if count == 0:
+                continue
+            each, trace = _against(references[form], network, test[:, :count], engine, stem, progress)
+            result[form][engine] = each
+            result["accuracy"][form][engine] = _accuracy(trace, labels[:count])
+            say(f"{stem}: {form} {engine}: {each['verdict']} on {each['samples']} digits ({each['seconds']:.1f} s)")
+    parted = verbs.compare(references["float"], references["integer"])
+    kept = references["float"].decisions() == references["integer"].decisions()
+    picture = output / f"{stem}.png"
+    draw(references["float"], references["integer"], parted, labels, picture, stem)
+    engines_agree = all(each["agrees"] for form in ("float", "integer") for each in result[form].values())
+    return {
+        "ok": engines_agree and all(lossless.values()),
+        "samples": int(test.shape[1]),
+        "steps": int(test.shape[0]),
+        "trained": {"seconds": round(seconds, 1), "accuracy": trained.accuracy},
+        "lossless": lossless,
+        **result,
+        "decisions_kept": float(kept.mean()),
+        "float_and_integer": parted.as_dict(),
+        "cores": len(plan.cores),
+        "files": [each.name for each in (*files.values(), picture)],
+    }
+
+
+def _round_trip(network: Network, path: Path) -> bool:
+    """Writes the network and reads it again: True if every bit came back."""
+    from snndeploy import verbs
+    from snndeploy.network.arrays import equal
+
+    verbs.write(network, path)
+    return equal(network.with_(source=None), verbs.read(path).with_(source=None))
+
+
+def _against(
+    reference: Trace, network: Network, test: Any, engine: str, stem: str, progress: Progress
+) -> tuple[dict[str, Any], Trace]:
+    """Runs an engine and compares it with the reference on the same samples."""
+    from snndeploy import verbs
+
+    name, _, mode = engine.partition(" ")
+    options: dict[str, Any] = {"mode": mode} if mode else {}
+    start = time.perf_counter()
+    trace = verbs.run(
+        network,
+        test,
+        name,
+        ("spikes", "v") if name in ("snntorch", "norse") else RECORD,
+        progress=lambda done, total: progress(done, total, f"{stem}: {network.form} {engine}"),
+        **options,
+    )
+    seconds = time.perf_counter() - start
+    same = verbs.compare(first_samples(reference, trace.batch), trace)
+    return _entry(same, trace, seconds), trace
+
+
+def _entry(same: Comparison, trace: Trace, seconds: float) -> dict[str, Any]:
+    about = same.as_dict()
+    kept = {key: about[key] for key in ("identical", "agrees", "verdict", "ties", "first", "fault", "notes")}
+    return kept | {"engine": trace.engine, "samples": trace.batch, "seconds": round(seconds, 2)}
+
+
+def first_samples(trace: Trace, count: int) -> Trace:
+    """The same trace with its first `count` samples only."""
+
+    def cut(arrays: Any) -> dict[str, Any]:
+        return {name: array[:, :count] for name, array in arrays.items()}
+
+    return replace(trace, inputs=cut(trace.inputs), spikes=cut(trace.spikes), u=cut(trace.u), v=cut(trace.v))
+
+
+def _accuracy(trace: Trace, labels: Any) -> float:
+    return float((trace.decisions() == labels).mean())
+
+
+def print_tables(console: Any, verdict: dict[str, Any]) -> None:
+    """The verdict for people: what is identical, what is not, and where float and integer first part."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    for name, model in verdict["models"].items():
+        title = f"{name}: {model['samples']} test digits of {model['steps']} steps, {model['cores']} cores"
+        table = Table("form", "engine", "digits", "accuracy", "against the reference", "seconds", title=title)
+        for form in ("float", "integer"):
+            accuracy = model["accuracy"][form]
+            table.add_row(
+                form, "reference", str(model["samples"]), f"{accuracy['reference']:.1%}", "is the definition", ""
+            )
+            for engine, each in model[form].items():
+                colour = "green" if each["agrees"] else "bold red"
+                cells = (str(each["samples"]), f"{accuracy[engine]:.1%}", f"[{colour}]{escape(each['verdict'])}[/]")
+                table.add_row(form, each["engine"], *cells, f"{each['seconds']:.1f}")
+            table.add_section()
+        parted = model["float_and_integer"]
+        same = "the same spikes" if parted["first"] is None else _place(parted["first"])
+        table.add_row("both", "float | integer", str(model["samples"]), "", same, "")
+        console.print(table)
+        console.print(f"decisions kept by the integers: {model['decisions_kept']:.1%}", markup=False)
+        for form, whole in model["lossless"].items():
+            if not whole:
+                console.print(f"[bold red]the {form} .nir file did not give the same network back[/]")
+        console.print()
+
+
+def _place(first: dict[str, Any]) -> str:
+    return (
+        f"first differ at step {first['step']}, {first['population']}{first['index']}, digit {first['batch']}".replace(
+            "[", "\\["
+        )
+    )

@@ -1,0 +1,56 @@
+"""Samples as spikes: what a model file's `data()` returns, and scikit-learn's digits, which need no download."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from snndeploy.network.arrays import Array
+
+
+@dataclass(frozen=True, eq=False)
+class Data:
+    """Samples split once and for all.
+
+    Attributes:
+        train, test: float32 (time, sample, *shape), what goes into the network.
+        train_labels, test_labels: int64 (sample,).
+    """
+
+    train: Array
+    train_labels: Array
+    test: Array
+    test_labels: Array
+
+
+def rate_code(intensity: Array, steps: int) -> Array:
+    """Spikes at evenly spaced steps, as many as the intensity asks for; the same every time.
+
+    s[t] = floor((t + 1)·x + 1/2) - floor(t·x + 1/2), so that a neuron spikes round(steps·x) times.
+
+    Args:
+        intensity: (sample, *shape), 0..1.
+
+    Returns:
+        float32 (steps, sample, *shape), 0 or 1.
+    """
+    x = np.clip(np.asarray(intensity, np.float64), 0, 1)
+    edges = np.floor(np.arange(steps + 1).reshape(-1, *(1,) * x.ndim) * x + 0.5)
+    return np.diff(edges, axis=0).astype(np.float32)
+
+
+def digits(steps: int, flat: bool = False, test_share: float = 0.25) -> Data:
+    """scikit-learn's 1,797 handwritten digits of 8×8 pixels (Alpaydin and Kaynak, 1998), rate coded.
+
+    Args:
+        steps: time steps per digit.
+        flat: shape (64,) instead of (1, 8, 8).
+    """
+    from sklearn.datasets import load_digits
+    from sklearn.model_selection import train_test_split
+
+    pixels, labels = load_digits(return_X_y=True)
+    images = (pixels / 16).reshape(-1, *((64,) if flat else (1, 8, 8)))
+    x, x_test, y, y_test = train_test_split(images, labels, test_size=test_share, random_state=0, stratify=labels)
+    return Data(rate_code(x, steps), y.astype(np.int64), rate_code(x_test, steps), y_test.astype(np.int64))
