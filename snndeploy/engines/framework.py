@@ -153,6 +153,7 @@ def _watch(
             memory["before"] = family.before(each, args, kwargs)
 
         def behind(each: Any, args: Any, kwargs: Any, output: Any, *, name: str, family: Any, memory: Any) -> None:
+            del args, kwargs
             seen = family.seen(each, memory.pop("before"), output)
             if network.population[name].rule.spiking and "spikes" in record:
                 kept["spikes"][name].append((seen.emitted != 0).cpu().numpy())

@@ -93,7 +93,7 @@ def average_pool(module: nn.AvgPool1d | nn.AvgPool2d, where: str, shape: Shape) 
         bool(module.ceil_mode),
         bool(module.count_include_pad),
     )
-    maps: tuple[Map, ...] = (pool,) if divisor is None else (pool, Scale(1.0 / np.float64(divisor)))
+    maps: tuple[Map, ...] = (pool,) if divisor is None else (pool, Scale(np.asarray(1.0 / divisor)))
     return Affine(maps)
 
 

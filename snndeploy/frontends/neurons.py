@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
 
@@ -25,7 +25,7 @@ class Cell:
     """
 
     rule: Rule
-    entry: Affine = Affine()
+    entry: Affine = field(default_factory=Affine)
     feedback: Affine | None = None
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 
@@ -134,9 +134,9 @@ def _add(tracer: Tracer, name: str, args: tuple[Any, ...], kwargs: Mapping[str, 
             "bring both to one shape",
         )
         return tracer.unknown(result)
-    meaning = merge(a.meaning, b.meaning)
+    meaning = merge(cast(Sum, a.meaning), cast(Sum, b.meaning))
     if name in ("add_", "__iadd__"):
-        if args[0].aliased or (isinstance(args[0].meaning, Sum) and not any(p.maps for p in args[0].meaning.paths)):
+        if args[0].aliased:
             tracer.refuse("SD302", "+= changes a value that others may still use", "write a = a + b")
             return tracer.unknown(result)
         args[0].meaning = meaning
@@ -148,7 +148,7 @@ def _reshaped(tracer: Tracer, name: str, value: Value, result: torch.Tensor) -> 
     """Whatever the arguments were: the result tells whether neighbouring axes were merged and the batch was kept."""
     before, after = tuple(plain(value).shape), tuple(result.shape)
     if after == before:
-        return tracer.like(value, result, aliased=True)
+        return tracer.like(value, result)
     for start in range(1, len(before)):
         for end in range(start + 1, len(before)):
             merged = 1
@@ -160,10 +160,8 @@ def _reshaped(tracer: Tracer, name: str, value: Value, result: torch.Tensor) -> 
                 affine = flattening(start, end, "", before[1:])
             except SnnDeployError:
                 continue
-            meaning = through(value.meaning, affine, before[1:])  # type: ignore[arg-type]
-            value.aliased = True
-            new = make(tracer, result, meaning)
-            new.aliased = True
+            new = tracer.like(value, result)
+            new.meaning = through(cast(Sum, value.meaning), affine, before[1:])
             return new
     tracer.refuse(
         "SD302",

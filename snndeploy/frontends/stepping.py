@@ -82,7 +82,7 @@ def trace_steps(tracer: Tracer, shape: Shape) -> Stepping:
             for k in range(STEPS):
                 tracer.step = k
                 tracer.arrivals.append({})
-                x = make(tracer, torch.zeros(tracer.batch, *shape, device=device), Sum((Path(INPUT, k),)))
+                x = make(tracer, torch.zeros(tracer.batch, *shape, device=device), Sum((Path(INPUT, k),)), aliased=True)
                 if k == 0:
                     states: dict[str, Any] = {a: Missing(a) for a, default in arguments.items() if not default}
                 else:
@@ -152,7 +152,9 @@ def _feeds(tracer: Tracer, arguments: Mapping[str, bool], result: tuple[Any, ...
         neuron, name = tracer.claims[argument]
         for place, value in enumerate(result):
             meaning = getattr(value, "meaning", None)
-            if (isinstance(meaning, State) and (meaning.neuron, meaning.name) == (neuron, name)) or (name == echoes[neuron] and isinstance(meaning, Sum) and meaning.bare == neuron):
+            state = isinstance(meaning, State) and (meaning.neuron, meaning.name) == (neuron, name)
+            echo = name == echoes[neuron] and isinstance(meaning, Sum) and meaning.bare == neuron
+            if state or echo:
                 feeds[argument] = place
         if argument not in feeds:
             tracer.note(

@@ -11,6 +11,7 @@ import copy
 import sys
 from collections.abc import Callable
 from pathlib import Path as FilePath
+from types import FrameType
 from typing import Any
 
 import torch
@@ -92,11 +93,10 @@ class Tracer:
 
         return torch.utils._pytree.tree_map(wrap, result)
 
-    def like(self, value: Value, result: torch.Tensor, aliased: bool = False) -> Value:
-        if aliased:
-            value.aliased = True
+    def like(self, value: Value, result: torch.Tensor) -> Value:
+        """The same meaning in another tensor, which may share its memory."""
         new = make(self, result, value.meaning)
-        new.aliased = value.aliased
+        new.aliased = value.aliased = True
         return new
 
     def is_silence(self, tensor: torch.Tensor) -> bool:
@@ -144,7 +144,9 @@ class Tracer:
 
         return run
 
-    def stranger(self, path: str, module: nn.Module, parent: type | None, args: Any, kwargs: Any) -> Any:
+    def stranger(
+        self, path: str, module: nn.Module, parent: type | None, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
         """A module that is not known: refused by name, then run on plain tensors to find out what else is wrong."""
         name = type(module).__name__
         if parent is not None:
@@ -182,8 +184,8 @@ class Tracer:
         )
         return given, Unknown()
 
-    def layer(self, path: str, module: nn.Module, args: Any, kwargs: Any) -> Any:
-        (given, *_) = [*args, *kwargs.values()]
+    def layer(self, path: str, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        given = next(iter((*args, *kwargs.values())), None)
         x, meaning = self.entering(path, given, type(module).__name__)
         with torch._C.DisableTorchFunctionSubclass(), torch.no_grad():
             result = type(module).forward(module, x)
@@ -213,7 +215,7 @@ class Tracer:
             given.aliased = value.aliased = True
         return value
 
-    def neuron(self, path: str, module: nn.Module, args: Any, kwargs: Any) -> Any:
+    def neuron(self, path: str, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         family, name = neurons.FAMILIES[type(module)], path or type(module).__name__.lower()
         where = self.named(path)
         given, came = family.given(args, kwargs)
@@ -247,8 +249,8 @@ class Tracer:
             total = Sum(total.paths + back.paths, sum(constants) if constants else None)  # type: ignore[arg-type]
         arrivals[name] = total
         zeros = torch.zeros(self.batch, *shape, device=x.device)
-        emitted = make(self, zeros, Sum((Path(name, self.step),)))
-        states = {state: make(self, zeros, State(name, state, self.step)) for state in family.states}
+        emitted = make(self, zeros, Sum((Path(name, self.step),)), aliased=True)
+        states = {state: make(self, zeros, State(name, state, self.step), aliased=True) for state in family.states}
         if family.echo:
             states[family.echo] = emitted
         return family.answer(module, emitted, states)
@@ -291,13 +293,13 @@ def _tuple_fix(given: Any) -> str:
 
 def user_line() -> str:
     """ "file.py line 12" of the innermost frame that belongs to the user."""
-    frame = sys._getframe(1)
+    frame: FrameType | None = sys._getframe(1)
     torch_home = str(FilePath(torch.__file__).parent)
     while frame is not None:
         name = frame.f_code.co_filename
         if not name.startswith((OURS, torch_home, "<")) and "contextlib" not in name:
             return f"{FilePath(name).name} line {frame.f_lineno}"
-        frame = frame.f_back  # type: ignore[assignment]
+        frame = frame.f_back
     return ""
 
 

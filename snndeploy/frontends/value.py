@@ -77,6 +77,7 @@ class Value(torch.Tensor):
 
     meaning: Meaning
     tracer: Tracer
+    # somebody else may hold the same memory, so += would change more than this
     aliased: bool
 
     @classmethod
@@ -96,11 +97,11 @@ class Value(torch.Tensor):
         return tracer.operation(func, tuple(args), dict(kwargs or {}))
 
 
-def make(tracer: Tracer, plain: torch.Tensor, meaning: Meaning) -> Value:
+def make(tracer: Tracer, plain: torch.Tensor, meaning: Meaning, aliased: bool = False) -> Value:
     """`plain` as a value that means `meaning`."""
     with torch._C.DisableTorchFunctionSubclass():
-        value: Value = torch.Tensor._make_subclass(Value, plain.detach().clone())  # type: ignore[assignment]
-    value.meaning, value.tracer, value.aliased = meaning, tracer, False
+        value: Value = torch.Tensor._make_subclass(Value, plain.detach().clone())
+    value.meaning, value.tracer, value.aliased = meaning, tracer, aliased
     return value
 
 

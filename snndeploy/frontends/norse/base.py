@@ -1,5 +1,6 @@
-"""What Norse's cells have in common. k = dt·tau_mem_inv is computed in float32, as Norse does; then β = 1 - k in float64.
+"""What Norse's cells have in common.
 
+k = dt·tau_mem_inv is computed in float32, as Norse does; then β = 1 - k in float64.
 Norse adds k·(v_leak - v + drive) to v, so β = 1 - k, the gain of the drive is k, and the bias is k·v_leak.
 """
 
@@ -137,6 +138,7 @@ class NorseFamily(Family):
         return x
 
     def seen(self, module: Any, before: Any, output: Any) -> Seen:
+        del module
         emitted, state = output
         return Seen(emitted, before, torch.as_tensor(state.v).expand(emitted.shape))
 

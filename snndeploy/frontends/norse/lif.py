@@ -21,13 +21,14 @@ from snndeploy.network.rule import Receptor, Reset, Rule
 class WithCurrent(NorseFamily):
     """Cells with a synaptic current."""
 
-    states = ("v", "i")
+    states: tuple[str, ...] = ("v", "i")
 
     def receptor(self, module: Any, k: Any) -> Receptor:
         return Receptor(alpha=1.0 - effective(module.dt * module.p.tau_syn_inv), gain=k)
 
     def before(self, module: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         """j, computed as the cell does."""
+        del module
         x, states = self.given(args, kwargs)
         return x if states["i"] is None else states["i"] + x
 

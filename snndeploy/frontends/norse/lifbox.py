@@ -1,4 +1,4 @@
-"""norse.torch.LIFBoxCell: v' = v + k((x + v_leak) - v), z = v' > v_th, v = reset(v'); v before the first step: v_leak."""
+"""norse.torch.LIFBoxCell: v' = v + k((x + v_leak) - v), z = v' > v_th, v = reset(v'). v starts at v_leak."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ class LIFRecurrent(LIF):
     """LIF behind a dense layer, feeding itself one step late."""
 
     cls = LIFRecurrentCell
-    states = ("z", "v", "i")
+    states: tuple[str, ...] = ("z", "v", "i")
     echo = "z"
     state = LIFState
     step = staticmethod(lif_step)

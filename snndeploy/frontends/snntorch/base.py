@@ -1,6 +1,7 @@
 """What snnTorch's neurons have in common: parameters, reset settings, state handling.
 
-Equations as installed (snntorch 1.0): R = m > θ of the stored membrane, p the new one, s = p > θ; all parameters float32.
+Equations as installed (snntorch 1.0): R = m > θ of the stored membrane, p the new one, s = p > θ.
+All parameters are float32.
 """
 
 from __future__ import annotations
@@ -129,9 +130,10 @@ class SnnTorchFamily(Family):
     def mechanism(self, module: Any, where: str, found: list[Finding]) -> str:
         """The reset that is computed; it is fixed when the neuron is built, and can be set once more afterwards."""
         function = getattr(module.state_function, "__func__", None)
-        owner = getattr(module.state_function, "__self__", None)
-        used = FUNCTIONS.get(getattr(function, "__name__", ""), "")
-        if owner is not module or not used or function is not getattr(self.cls, function.__name__, None):
+        owner: Any = getattr(module.state_function, "__self__", None)
+        name = str(getattr(function, "__name__", ""))
+        used = FUNCTIONS.get(name, "")
+        if module is not owner or not used or function is not getattr(self.cls, name, None):
             found.append(Finding("SD308", where, "its state_function was replaced", "build the neuron anew"))
             return "none"
         value = int(module.reset_mechanism_val)
@@ -141,7 +143,7 @@ class SnnTorchFamily(Family):
                 Finding(
                     "SD308",
                     where,
-                    f"it was built with reset_mechanism {used!r} and changed to {said!r}: it computes a mixture of both",
+                    f"it was built with reset_mechanism {used!r} and changed to {said!r}, and computes a mixture",
                     f"build it with reset_mechanism={said!r}, then load the weights",
                 )
             )
@@ -178,6 +180,7 @@ class SnnTorchFamily(Family):
     # what a run shows
 
     def before(self, module: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+        del module
         x, _ = self.given(args, kwargs)
         return x
 

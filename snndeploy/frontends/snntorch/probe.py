@@ -1,4 +1,4 @@
-"""Does the installed snnTorch still compute what the mapping says? Asked once per class and setting, with a few numbers.
+"""Does the installed snnTorch still compute what the mapping says? Asked once per class and setting.
 
 snnTorch has changed its reset code before and discusses doing so again (its pull request 426). The numbers are dyadic,
 so the answers below hold exactly.

@@ -27,7 +27,7 @@ class RLeaky(SnnTorchFamily):
     """See the module."""
 
     cls = snntorch.RLeaky
-    states = ("spk", "mem")
+    states: tuple[str, ...] = ("spk", "mem")
     echo = "spk"
 
     def reset(self, mechanism: str, delay: bool, threshold: Array) -> Reset:

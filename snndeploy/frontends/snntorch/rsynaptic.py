@@ -24,7 +24,7 @@ class RSynaptic(RLeaky):
     """See the module."""
 
     cls = snntorch.RSynaptic
-    states = ("spk", "syn", "mem")
+    states: tuple[str, ...] = ("spk", "syn", "mem")
 
     def decays(self, module: Any, shape: Shape, where: str, found: list[Finding]) -> Receptor:
         return filtered(module, shape, where, found)

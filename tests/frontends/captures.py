@@ -1,0 +1,98 @@
+"""Shared by the tests of capture: the framework against the reference, bin by bin."""
+
+import copy
+
+import numpy as np
+import torch
+
+from snndeploy.engines import run
+from snndeploy.frontends import capture
+
+CLOSE = {"u": 2e-4, "v": 2e-4}
+
+
+def spikes(rng, shape, rate=0.5):
+    return (rng.random(shape) < rate).astype(np.float32)
+
+
+def snapshot(module):
+    """Everything about a module that a caller could see."""
+    parts = {}
+    for path, each in module.named_modules():
+        parts[path] = {
+            "keys": sorted(each.__dict__),
+            "training": each.training,
+            "hooks": (len(each._forward_hooks), len(each._forward_pre_hooks)),
+            "tensors": {
+                name: (id(t), copy.deepcopy(t.detach()), t.requires_grad)
+                for group in (each._parameters, each._buffers)
+                for name, t in group.items()
+                if t is not None
+            },
+        }
+    return parts
+
+
+def unchanged(module, before):
+    after = snapshot(module)
+    assert after.keys() == before.keys()
+    for path, was in before.items():
+        now = after[path]
+        assert {k: now[k] for k in ("keys", "training", "hooks")} == {k: was[k] for k in ("keys", "training", "hooks")}
+        assert now["tensors"].keys() == was["tensors"].keys()
+        for name, (identity, value, grad) in was["tensors"].items():
+            assert now["tensors"][name][0] == identity, (path, name)
+            assert torch.equal(now["tensors"][name][1], value), (path, name)
+            assert now["tensors"][name][2] == grad, (path, name)
+
+
+def agree(module, x, framework, dt=1e-3, record=("spikes", "v")):
+    """Captures, runs both, and returns the network.
+
+    Spikes must be equal in every bin. Where the first difference of the earliest population is within 1e-5 of the
+    threshold it is a tie of float32 against float64; anything else fails.
+    """
+    before = snapshot(module)
+    network = capture(module, x, dt)
+    ours = run(network, x, "reference", ("spikes", "u", "v"))
+    theirs = run(network, x, framework, record)
+    unchanged(module, before)
+    differing = {name: np.argwhere(ours.spikes[name] != theirs.spikes[name]) for name in ours.spikes}
+    first = min((bins[0][0] for bins in differing.values() if len(bins)), default=None)
+    if first is not None:
+        margins = []
+        for name, bins in differing.items():
+            rule = network.population[name].rule
+            for t, b, *n in (tuple(each) for each in bins if each[0] == first):
+                theta = np.broadcast_to(rule.threshold, network.population[name].shape)[tuple(n)]
+                margins.append(abs(_candidate(network, x, name, t)[(b, *n)] - theta))
+        assert min(margins) < 1e-5, f"step {first}: {margins}"
+        return network
+    for what in set(record) - {"spikes"}:
+        expected, found = getattr(ours, what), getattr(theirs, what)
+        heads = set(network.source.stepping.heads)
+        assert found.keys() == expected.keys() - (heads if what == "u" else set())
+        for name, array in found.items():
+            np.testing.assert_allclose(array, expected[name], rtol=1e-4, atol=CLOSE[what], err_msg=f"{what} {name}")
+    return network
+
+
+def _candidate(network, x, name, step):
+    """p, which decides the spike, of one population at one step: its v in a network where it never resets now."""
+    from snndeploy.engines.reference.float_rule import FloatState
+
+    kept = {}
+    original = FloatState.step
+
+    def step_and_keep(self, t, drive):
+        out = original(self, t, drive)
+        if t == step and self.rule is network.population[name].rule:
+            kept["p"] = self.p
+        return out
+
+    FloatState.step = step_and_keep
+    try:
+        run(network, x[: step + 1])
+    finally:
+        FloatState.step = original
+    return kept["p"]
