@@ -17,6 +17,7 @@ bound of θ, the branch that agrees with the recorded spike is taken. Population
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -123,7 +124,10 @@ def _drives(network: Network, sources: dict[str, Array], name: str, start: int, 
         late = np.zeros((stop - start - rows.shape[0], *rows.shape[1:]))
         more, had = arrive(p.maps, np.concatenate([late, rows]), rank), found[p.receptor]
         found[p.receptor] = Drive(
-            had.value + more.value, had.magnitude + more.magnitude, had.roundings + more.roundings
+            had.value + more.value,
+            had.magnitude + more.magnitude,
+            had.roundings + more.roundings,
+            min(had.quantum, more.quantum),
         )
     return found
 
@@ -136,7 +140,8 @@ def _attempt(t: int, state: Forced, error: Rounding, drive: list[Drive], pending
     margin = state.p - state.theta
     frozen = before.waiting > 0
     as_recorded = (state.own & ~frozen) == state.answer
-    tie = ~frozen & (np.abs(margin) <= bound)
+    # a bound of 0: nothing was rounded, so that the decision is the definition's or wrong
+    tie = ~frozen & (np.abs(margin) <= bound) & (bound > 0)
     return Attempt(state, error, margin, bound, np.where(as_recorded, 2, np.where(tie, 1, 0)))
 
 
@@ -179,13 +184,9 @@ def _step(t: int, state: Forced, error: Rounding, drive: list[Drive], frozen: Ar
     return _merge(one, _attempt(t, state, error, drive, pending ^ unsure), unsure) if unsure.any() else one
 
 
-def replay(network: Network, view: View, population: Population, samples: Array) -> Proof:
-    """Replays one population in some samples of the batch.
-
-    Args:
-        samples: int64 indices into the batch.
-    """
-    name, rule, proof = population.name, population.rule, Proof()
+def steps(network: Network, view: View, population: Population, samples: Array) -> Iterator[Attempt]:
+    """The replay of one population in some samples of the batch, step by step."""
+    name, rule = population.name, population.rule
     assert isinstance(rule, Rule)
     sources = {}
     for p in network.into(name):
@@ -193,28 +194,40 @@ def replay(network: Network, view: View, population: Population, samples: Array)
         assert rows is not None
         sources[p.source] = rows[:, samples]
     shape = (samples.size, *population.shape)
-    recorded = view.spikes[name][:, samples] if rule.spiking else view.v[name][:, samples]
+    spikes = view.spikes[name][:, samples] if rule.spiking else np.zeros((view.steps, *shape), bool)
     state, error = Forced(rule, shape), Rounding(rule, shape, view.trace.dtype)
     frozen: Array = np.zeros(shape, bool)
-    widest = max(int(np.prod(rows.shape[1:])) for rows in [*sources.values(), recorded])
+    widest = max(int(np.prod(rows.shape[1:])) for rows in [*sources.values(), spikes])
     chunk = max(1, CHUNK_NUMBERS // widest)
     for start in range(0, view.steps, chunk):
         stop = min(view.steps, start + chunk)
         drives = _drives(network, sources, name, start, stop)
         for t in range(start, stop):
-            drive = [Drive(*(x[t - start] for x in (d.value, d.magnitude, d.roundings))) for d in drives]
-            state.answer = recorded[t] if rule.spiking else np.zeros(shape, bool)
+            i = t - start
+            drive = [Drive(d.value[i], d.magnitude[i], d.roundings[i], d.quantum) for d in drives]
+            state.answer = spikes[t]
             was = state.waiting > 0
             done = _step(t, state, error, drive, frozen)
             state, error, frozen = done.state, done.error, was
-            if rule.spiking:
-                theta = np.abs(state.theta)
-                proof.bounds.append(float(np.median(done.bound / np.where(theta > 0, theta, 1))))
-                note(proof, t, samples, done.margin, done.bound, done.rank)
-            else:
-                apart = recorded[t] - state.v
-                rank = np.where(np.abs(apart) <= done.bound, 2, 0)
-                note(proof, t, samples, apart, done.bound, rank)
+            yield done
+
+
+def replay(network: Network, view: View, population: Population, samples: Array) -> Proof:
+    """Replays one population in some samples of the batch.
+
+    Args:
+        samples: int64 indices into the batch.
+    """
+    proof = Proof()
+    for t, done in enumerate(steps(network, view, population, samples)):
+        margin, rank = done.margin, done.rank
+        if population.rule.spiking:
+            theta = np.abs(done.state.theta)
+            proof.bounds.append(float(np.median(done.bound / np.where(theta > 0, theta, 1))))
+        else:
+            margin = view.v[population.name][t, samples] - done.state.v
+            rank = np.where(np.abs(margin) <= done.bound, 2, 0)
+        note(proof, t, samples, margin, done.bound, rank)
     return proof
 
 

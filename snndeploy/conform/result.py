@@ -67,8 +67,8 @@ class Row:
         ties: bins in which a decision differs from the definition's on the same inputs, within the rounding bound.
         faults: such bins beyond the bound.
         max_dv: max |v_a - v_b|, float units; None where v was not recorded in both.
-        bound: median over bins of rounding bound / |θ| (θ: the membrane's unit where it is 0), of the coarser trace; None
-            where nothing had to be proven.
+        bound: median over bins of rounding bound / |θ| (rounding bound where θ is 0), of the coarser trace; None where
+            nothing had to be proven.
     """
 
     population: str

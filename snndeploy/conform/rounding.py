@@ -7,6 +7,9 @@ frameworks order the operations of a step in different ways, for example v + k·
 and the factors 2 of the magnitudes below cover all of them to first order and more. Errors of the step before are
 carried on by |α|, |β| and |gain|, and end where a reset sets the membrane to a constant.
 
+Where all terms are multiples of one power of two, and so small that the type holds every such multiple, nothing is
+rounded and the bound is 0: with dyadic parameters p = θ is not a tie, and `>=` in place of `>` is found.
+
 Source: N. J. Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., SIAM 2002, sections 3.1 and 3.3.
 """
 
@@ -29,11 +32,42 @@ STEP = 8
 
 @dataclass(frozen=True, eq=False)
 class Drive:
-    """What arrives at one receptor: value, sum of magnitudes, and through how many roundings a term may go."""
+    """What arrives at one receptor.
+
+    Attributes:
+        value, magnitude: the sum, and the sum of magnitudes.
+        roundings: through how many a term may go.
+        quantum: a power of two of which every term is a multiple.
+    """
 
     value: Array
     magnitude: Array
     roundings: Array
+    quantum: float = np.inf
+
+
+def quantum(x: Any) -> Array:
+    """The largest power of two that divides each number; infinite for 0."""
+    part, exponent = np.frexp(np.asarray(x, np.float64))
+    whole = np.ldexp(part, 53).astype(np.int64)
+    low = (whole & -whole).astype(np.float64)
+    return np.where(whole == 0, np.inf, np.ldexp(low, exponent - 53))
+
+
+def _grain(each: Map) -> float:
+    """The quantum of a map's weights."""
+    match each:
+        case Dense() | Conv():
+            return float(quantum(each.weight).min(initial=np.inf))
+        case Sparse():
+            return float(quantum(each.weight.data).min(initial=np.inf))
+        case Scale():
+            return float(quantum(each.factor).min(initial=np.inf))
+        case Pool() if each.kind == "average":
+            # places at the border may divide by any smaller number, which is dyadic for all only if there is none
+            whole = each.count_include_pad and not each.ceil_mode
+            return float(quantum(1 / np.prod(each.kernel))) if whole or not any(each.padding) else 5e-324
+    return 1.0
 
 
 def magnitudes(each: Map) -> Map:
@@ -66,12 +100,14 @@ def arrive(maps: tuple[Map, ...], emitted: Array, rank: int) -> Drive:
     """Emissions `(steps, batch, *shape)` through a chain of maps; `rank`: axes of the shape that comes out."""
     value, size = emitted, np.abs(emitted)
     roundings: Array = np.zeros(emitted.shape[:2])
+    grain = float(quantum(emitted).min(initial=np.inf))
     for each in maps:
+        grain *= _grain(each)
         active = np.count_nonzero(size.reshape(*size.shape[:2], -1), axis=2)
         # one for each sum, one for the product, one for a weight that the type does not hold
         roundings = roundings + np.minimum(active, fan_in(each)) + 2
         value, size = each.apply(value), magnitudes(each).apply(size)
-    return Drive(value, size, (roundings + 1).reshape(*roundings.shape, *(1,) * rank))
+    return Drive(value, size, (roundings + 1).reshape(*roundings.shape, *(1,) * rank), grain)
 
 
 class Rounding:
@@ -82,6 +118,8 @@ class Rounding:
         half = float(np.finfo(self.type).eps) / 2
         self.eps = half + 2.0**-53
         self.tiny = STEP * float(np.finfo(self.type).tiny)
+        self.grains = 2.0 ** np.finfo(self.type).nmant
+        self.shrink = min([1.0, *(float(quantum(y).min()) for y in (rule.beta, *(r.gain for r in rule.receptors)))])
         self.u = [np.broadcast_to(self.misfit(r.initial), shape) for r in rule.receptors]
         self.v: Array = np.broadcast_to(self.misfit(rule.initial), shape)
         self.adapted: Array = np.zeros(shape)
@@ -103,9 +141,9 @@ class Rounding:
         frozen = before.waiting > 0
         old_u, old_v = self.u, self.v
         new_u, q = self._candidate(t, before, drive)
-        p, amount = self._reset(q, after.p, pending)
+        p = self._reset(q, after.p, pending)
         self.theta = self._threshold(before)
-        self.u, self.v = new_u, self._stored(p, after, amount, pending)
+        self.u, self.v = new_u, self._stored(p, after, pending)
         self._clear(after, pending)
         if self.rule.refractory is not None:
             self.v = np.where(frozen, old_v, self.v)
@@ -116,38 +154,59 @@ class Rounding:
     def _candidate(self, t: int, before: FloatState, drive: list[Drive]) -> tuple[list[Array], Array]:
         """Bounds of u[t] and q."""
         rule, eps = self.rule, self.eps
+        bias = np.abs(rule.bias) * np.float64(t >= rule.bias_onset)
         new_u, q = [], np.abs(rule.beta) * self.v
-        size = 2 * (np.abs(before.v) + self.v) + np.abs(rule.bias) * np.float64(t >= rule.bias_onset)
+        size = 2 * (np.abs(before.v) + self.v) + bias
+        whole, grain, exact = size + bias / self.shrink, quantum(before.v), self.v == 0
         for k, r in enumerate(rule.receptors):
             fed = drive[k].magnitude + np.abs(r.constant) * np.float64(t >= r.onset)
-            kept = 2 * (np.abs(before.u[k]) + self.u[k]) * (np.asarray(r.alpha) != 0)
-            error = np.abs(r.alpha) * self.u[k] + self.gamma(drive[k].roundings + STEP) * fed + STEP * eps * kept
+            filtered, old = np.asarray(r.alpha) != 0, np.abs(before.u[k]) + self.u[k]
+            large = fed + 2 * old * filtered
+            arrived = np.minimum(drive[k].quantum, quantum(r.constant))
+            carried = np.where(filtered, np.minimum(1, quantum(r.alpha)) * quantum(before.u[k]), np.inf)
+            new_grain = np.minimum(arrived, carried)
+            error = np.abs(r.alpha) * self.u[k] + self.gamma(drive[k].roundings + STEP) * fed + STEP * eps * large
+            error = self._rounded(~filtered | (self.u[k] == 0), large, new_grain, error)
             new_u.append(error)
-            sequential = rule.synapse == "sequential"
-            q = q + np.abs(r.gain) * (error if sequential else self.u[k])
-            size = size + np.abs(r.gain) * (fed + kept if sequential else np.abs(before.u[k]) + self.u[k])
+            late = rule.synapse == "synchronous"
+            used = self.u[k] if late else error
+            large = old if late else large
+            q = q + np.abs(r.gain) * used
+            size = size + np.abs(r.gain) * large
+            whole, exact = whole + large * (1 + np.abs(r.gain)), exact & (used == 0)
+            grain = np.minimum(grain, quantum(before.u[k]) if late else new_grain)
         q = q + (STEP + len(new_u)) * eps * size + self.tiny
+        q = self._rounded(exact, whole, np.minimum(grain * self.shrink, quantum(rule.bias)), q)
         return new_u, q if rule.floor is None else np.maximum(q, self.misfit(rule.floor))
 
-    def _reset(self, q: Array, p: Array, pending: Array) -> tuple[Array, Array]:
-        """Bound of p, and the rounding that a reset adds."""
-        reset = self.rule.reset
-        amount = 2 * self.eps * (np.abs(p) + np.abs(reset.value)) + self.misfit(reset.value)
-        if reset.kind == "none" or reset.when == "now":
-            return q, amount
-        return np.where(pending, self.misfit(reset.value) if reset.kind == "to" else q + amount, q), amount
+    def _rounded(self, exact: Array, size: Array, grain: Array, error: Array) -> Array:
+        """`error`, or 0 where exact numbers on a grid of `grain` are so small that the type holds the whole grid."""
+        return np.where(exact & (size <= self.grains * grain), 0.0, error)
 
-    def _stored(self, p: Array, after: FloatState, amount: Array, pending: Array) -> Array:
-        """Bound of v[t] before it is frozen."""
+    def _amount(self, p: Array, error: Array) -> Array:
+        """What the subtraction of a reset's value adds to an error."""
+        value = self.rule.reset.value
+        size, grain = np.abs(p) + 2 * np.abs(value), np.minimum(quantum(p), quantum(value))
+        return self._rounded(error == 0, size, grain, 2 * self.eps * size + self.misfit(value))
+
+    def _reset(self, q: Array, p: Array, pending: Array) -> Array:
+        """Bound of p."""
+        reset = self.rule.reset
+        if reset.kind == "none" or reset.when == "now":
+            return q
+        return np.where(pending, self.misfit(reset.value) if reset.kind == "to" else q + self._amount(p, q), q)
+
+    def _stored(self, error: Array, after: FloatState, pending: Array) -> Array:
+        """Bound of v[t] before it is frozen; `error`: of p."""
         rule, s = self.rule, after.s
-        exact = self.misfit(rule.reset.value)
-        v = p
+        exact, v = self.misfit(rule.reset.value), error
         if rule.reset.kind != "none" and rule.reset.when == "now":
-            v = np.where(s, exact if rule.reset.kind == "to" else p + amount, p)
+            v = np.where(s, exact if rule.reset.kind == "to" else error + self._amount(after.p, error), error)
         elif rule.reset.kind != "none" and rule.reset.when == "residual":
+            more = 2 * self._amount(after.p, error)
             # p - p is exact, so a reset to zero is; to another value it is a difference of rounded numbers
-            to = np.where(np.asarray(rule.reset.value) == 0, exact, 2 * amount)
-            v = np.where(s == pending, p, to if rule.reset.kind == "to" else p + 2 * amount)
+            to = np.where(np.asarray(rule.reset.value) == 0, exact, exact + more)
+            v = np.where(s == pending, error, to if rule.reset.kind == "to" else error + more)
         return v if rule.state_floor is None else np.maximum(v, self.misfit(rule.state_floor))
 
     def _clear(self, after: FloatState, pending: Array) -> None:
