@@ -20,8 +20,9 @@ from snndeploy.network.rule import Reset, Rule
 from snndeploy.passes import constants, fold_gain, fold_values, merge_maps, reset_to_zero, sequential
 from snndeploy.quantize import rules
 from snndeploy.quantize.activity import assumed, measured
+from snndeploy.quantize.drive import weighted_map
 from snndeploy.quantize.grid import biases, decays, mantissas
-from snndeploy.quantize.search import Choice, search, weighted_map
+from snndeploy.quantize.search import Choice, search
 from snndeploy.quantize.worst_case import overflow, overflows
 from snndeploy.targets import Target, load
 
@@ -61,15 +62,23 @@ def quantize(network: Network, target: str | Path | Target, calibration: Any = N
     for counted in (each for each in network.inputs if each.kind == "counts" and calibration is None):
         what = "it counts events, and nothing says how many there are at most"
         found.append(Finding("SD606", f"input {counted.name!r}", what, "give calibration spikes"))
+    try:
+        ready = prepared(network)
+    except SnnDeployError as problem:
+        raise_errors([*found, *problem.findings])
+        raise
+    found += [each for each in rules.findings(ready, chip) if str(each) not in set(map(str, found))]
     raise_errors(found)
-
-    ready = prepared(network)
-    raise_errors(rules.findings(ready, chip))
     activity = assumed(ready) if inputs is None else measured(ready, inputs)
     populations: list[Population] = []
     projections: dict[str, Projection] = {}
     for each in ready.populations:
-        for choice in search(ready, each.name, chip, activity):
+        scales = search(ready, each.name, chip, activity)
+        coarse = scales.too_coarse()
+        if coarse is not None:
+            found.append(coarse)
+            continue
+        for choice in scales.ranked():
             into = [_projection(p, choice, form) for p, form in zip(ready.into(each.name), choice.formats, strict=True)]
             made = Population(each.name, each.shape, _registers(network.population[each.name], each, choice, chip))
             if overflow(made, into, ready.shapes, chip, activity.largest) is None:

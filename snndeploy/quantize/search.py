@@ -24,12 +24,13 @@ from functools import cached_property
 
 import numpy as np
 
+from snndeploy.errors import Finding
 from snndeploy.network.arrays import Array
-from snndeploy.network.maps import Conv, Dense, Map, Sparse, chain_apply
-from snndeploy.network.network import Network, Projection
-from snndeploy.network.registers import BIAS_EXP_MAX, STATE_SHIFT, Format
+from snndeploy.network.network import Network
+from snndeploy.network.registers import STATE_SHIFT, Format
 from snndeploy.network.rule import Rule
 from snndeploy.quantize.activity import Activity
+from snndeploy.quantize.drive import Drive, drive
 from snndeploy.quantize.grid import biases, formats, mantissas
 from snndeploy.quantize.worst_case import arrivals
 from snndeploy.targets import Target
@@ -41,6 +42,10 @@ UNIT = 2**STATE_SHIFT
 HORIZON_MAX = 1000
 # room above the measured range of a membrane, for input that the calibration has not seen
 HEADROOM = 1.5
+# LSB that the smallest threshold of a population has to have: below, a quantised network is not the same network
+COARSEST = 8
+# LSB per threshold below which a wide membrane does not push the scale: it saturates instead
+RESOLVED = 64
 
 
 @dataclass(frozen=True)
@@ -50,56 +55,6 @@ class Choice:
     scale: float
     formats: tuple[Format, ...]
     error: float
-
-
-@dataclass(frozen=True, eq=False)
-class Drive:
-    """One projection's weights with the moments of what meets them.
-
-    weight: (rows, fan-in), a row per neuron or output channel; or flat with `row`. mean, variance: broadcast to it.
-    """
-
-    weight: Array
-    mean: Array
-    variance: Array
-    row: Array | None = None
-    rows: int = 0
-
-    def error(self, wrong: Array) -> tuple[Array, Array]:
-        """(sum_j d_j² s_j², sum_j d_j m_j) per row."""
-        squared, shift = wrong * wrong * self.variance, wrong * self.mean
-        if self.row is None:
-            return squared.sum(axis=-1), shift.sum(axis=-1)
-        return np.bincount(self.row, squared, self.rows), np.bincount(self.row, shift, self.rows)
-
-
-def weighted_map(p: Projection) -> tuple[int, Map]:
-    """Position and value of the one weighted map of a merged projection."""
-    return next((i, each) for i, each in enumerate(p.maps) if each.weighted)
-
-
-def drive(p: Projection, activity: Activity) -> Drive:
-    """What `p` sees, from the moments of its source."""
-    at, each = weighted_map(p)
-    mean, variance = (chain_apply(p.maps[:at], moment[p.source]) for moment in (activity.mean, activity.variance))
-    match each:
-        case Dense():
-            axes = tuple(range(mean.ndim - 1))
-            return Drive(each.weight, mean.mean(axis=axes), variance.mean(axis=axes))
-        case Conv():
-            out, per = each.weight.shape[:2]
-            channel = (np.arange(out) // (out // each.groups))[:, None] * per + np.arange(per)
-            axes = tuple(range(1, mean.ndim))
-            taps = int(np.prod(each.kernel))
-            mean, variance = (np.repeat(m.mean(axis=axes)[channel], taps, axis=1) for m in (mean, variance))
-            return Drive(each.weight.reshape(out, -1), mean, variance)
-        case Sparse():
-            matrix = each.weight
-            row = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
-            return Drive(
-                matrix.data, mean.ravel()[matrix.indices], variance.ravel()[matrix.indices], row, matrix.shape[0]
-            )
-    raise TypeError(f"{type(each).__name__} has no weights")
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,25 +96,35 @@ class Search:
             return np.asarray(whole.reshape(rows, -1).mean(axis=1))
         return np.asarray(whole.reshape(-1, rows).mean(axis=0))  # dense on the last axis
 
-    def hard_limit(self) -> float:
-        """The largest scale that no register refuses."""
+    def limits(self) -> dict[str, float]:
+        """The largest scale that each register allows, by what it has to hold."""
         rule, neuron, synapse = self.rule, self.target.neuron, self.target.synapse
-        states = [np.max(np.abs(x)) for x in (rule.initial, rule.receptors[0].initial)]
-        if rule.reset.kind == "by":
-            states.append(np.max(np.abs(rule.reset.value)))
         alpha = np.asarray(rule.receptors[0].alpha)
-        states.append(np.max(np.maximum(*self.arriving) / (1 - alpha)))
-        shift = 2.0 ** min(neuron.bias_exponent_max.value, BIAS_EXP_MAX)
+        sizes = {
+            "what arrives in the worst case": np.maximum(*self.arriving) / (1 - alpha),
+            "the state that it starts from": np.maximum(np.abs(rule.initial), np.abs(rule.receptors[0].initial)),
+            "what a spike subtracts": np.abs(rule.reset.value) if rule.reset.kind == "by" else np.zeros(()),
+        }
+        room = {name: (neuron.state_max.value / UNIT, float(np.max(size))) for name, size in sizes.items()}
+        theta = 0.0 if rule.threshold is None else float(np.max(rule.threshold))
+        room["the threshold"] = (neuron.threshold_max.value, theta)
+        bias = neuron.bias_mantissa_max.value * 2.0**neuron.bias_exponent_max.value
+        room["the bias"] = (bias / UNIT, float(np.max(np.abs(rule.bias))))
         weight = max((float(np.abs(d.weight).max(initial=0.0)) for d in self.drives), default=0.0)
         top = 2.0**synapse.weight_exponent_max.value * Format(0, synapse.weight_bits.value, "mixed").limits[1]
-        limits = [neuron.state_max.value / UNIT / float(s) for s in states if s > 0]
-        if rule.threshold is not None and np.any(rule.threshold):
-            limits.append(neuron.threshold_max.value / float(np.max(rule.threshold)))
-        if np.any(rule.bias):
-            limits.append(neuron.bias_mantissa_max.value * shift / UNIT / float(np.max(np.abs(rule.bias))))
-        if weight > 0:
-            limits.append(top / weight)
-        return min(limits, default=1.0)
+        room["the largest weight"] = (top, weight)
+        return {name: most / size for name, (most, size) in room.items() if size > 0}
+
+    def too_coarse(self) -> Finding | None:
+        """The finding if no scale resolves the threshold, or the weights where there is none."""
+        limits = self.limits()
+        resolved = float(self.theta.min()) * min(limits.values(), default=1.0)
+        if resolved >= COARSEST:
+            return None
+        name = min(limits, key=limits.__getitem__)
+        what = f"{name} leaves a scale of {limits[name]:.3g} LSB per unit: {resolved:.3g} LSB for its threshold"
+        fix = f"bring {name} below {min(limits.values()) / (COARSEST / float(self.theta.min())):.3g} of what it is"
+        return Finding("SD607", f"population {self.name!r}", f"{what}, at least {COARSEST} are needed", fix)
 
     def range_limit(self) -> float:
         """The largest scale at which the membrane, as far as it is known, stays within its register."""
@@ -186,10 +151,9 @@ class Search:
 
     def candidates(self) -> Iterator[float]:
         """Scales to try, largest first."""
-        top = self.range_limit()
-        if not self.activity.measured:
-            top = max(top, self.full_limit())
-        top = min(top, self.hard_limit())
+        least = RESOLVED / float(self.theta.min()) if self.activity.measured else self.full_limit()
+        top = max(self.range_limit(), least)
+        top = min(top, *self.limits().values())
         yield from top * 2.0 ** -(np.arange(OCTAVES * PER_OCTAVE) / PER_OCTAVE)
         yield from 2.0 ** (np.floor(np.log2(top)) - np.arange(POWERS_OF_TWO))
 
@@ -237,10 +201,10 @@ class Search:
         return sorted((c for c in tried if c is not None), key=lambda c: (c.error, -c.scale))
 
 
-def search(network: Network, name: str, target: Target, activity: Activity) -> list[Choice]:
-    """Choices for one population of a prepared float network, best first."""
+def search(network: Network, name: str, target: Target, activity: Activity) -> Search:
+    """The search for one population of a prepared float network."""
     each = network.population[name]
     assert isinstance(each.rule, Rule)
     drives = tuple(drive(p, activity) for p in network.into(name))
     arriving = arrivals(each.shape, network.into(name), network.shapes, activity.largest)
-    return Search(name, each.shape, each.rule, drives, target, activity, arriving).ranked()
+    return Search(name, each.shape, each.rule, drives, target, activity, arriving)
