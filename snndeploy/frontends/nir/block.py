@@ -33,6 +33,16 @@ from snndeploy.network.network import Network
 
 FORMAT = 1
 ELEMENTS_LIMIT = 2**28
+# what numbers and names that anybody may have written can raise
+DAMAGES = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    MemoryError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
 CLASSES: dict[str, type[Any]] = {
     name: each
     for name, each in vars(model).items()
@@ -117,15 +127,16 @@ class BadBlockError(ValueError):
 
 
 @cache
-def _hints(cls: type[Any]) -> dict[str, Any]:
-    return {f.name: get_type_hints(cls)[f.name] for f in dataclasses.fields(cls)}
+def _hints(name: str) -> dict[str, Any]:
+    hints = get_type_hints(CLASSES[name])
+    return {f.name: hints[f.name] for f in dataclasses.fields(CLASSES[name])}
 
 
 @cache
-def _holds_numbers(cls: type[Any], name: str) -> bool:
+def _holds_numbers(name: str, field: str) -> bool:
     """Fields declared as Numbers or Array, and weights, hold arrays."""
-    declared = str(next(f.type for f in dataclasses.fields(cls) if f.name == name))
-    return declared.split(" |")[0] in ("Numbers", "Array") or (cls is model.Sparse and name == "weight")
+    declared = str(next(f.type for f in dataclasses.fields(CLASSES[name]) if f.name == field))
+    return declared.split(" |")[0] in ("Numbers", "Array") or (name, field) == ("Sparse", "weight")
 
 
 class _Reader:
@@ -178,14 +189,14 @@ class _Reader:
         if cls is None or not issubclass(cls, allowed):
             raise BadBlockError(f"{name!r} is not one of {', '.join(each.__name__ for each in allowed)}")
         given = {key: value for key, value in raw.items() if key != "is"}
-        hints = _hints(cls)
+        hints = _hints(cls.__name__)
         unknown = [key for key in given if key not in hints or key in LEFT_OUT.get(cls.__name__, ())]
         if unknown:
             raise BadBlockError(f"{cls.__name__} has no field {unknown[0]!r}")
         try:
             values = {
                 key: self.array(value)
-                if _holds_numbers(cls, key) and value is not None
+                if _holds_numbers(cls.__name__, key) and value is not None
                 else self.value(value, hints[key])
                 for key, value in given.items()
             }
@@ -237,15 +248,7 @@ def unpack(graph: Graph, where: str) -> Network:
         return network
     except SnnDeployError:
         raise
-    except (
-        ArithmeticError,
-        AttributeError,
-        LookupError,
-        MemoryError,
-        RecursionError,
-        TypeError,
-        ValueError,
-    ) as problem:
+    except DAMAGES as problem:
         reason = str(problem).splitlines()[0] if str(problem) else type(problem).__name__
         raise error(
             "SD413",

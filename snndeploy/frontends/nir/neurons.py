@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from snndeploy.network.arrays import Array
-from snndeploy.network.rule import Rule
+from snndeploy.network.rule import Reset, ResetTime, Rule
 
 BELOW_ONE = np.nextafter(1.0, 0.0)
 
@@ -101,3 +101,101 @@ def synapse(n: Numbers, k: int, dt: float) -> tuple[str, dict[str, Array]] | Non
         tau = dt / (1 - np.minimum(alpha, BELOW_ONE))
         return "LI", {"tau": tau, "r": gain * tau / dt, "v_leak": np.zeros_like(tau)}
     return None if (gain == 1).all() else ("Scale", {"scale": gain})
+
+
+RESET_WORDS: dict[str, ResetTime] = {"": "now", "-next": "next", "-residual": "residual"}
+RESET_KINDS = ("to-zero", "to-v_reset", "by-threshold")
+RESETS = tuple(kind + when for kind in RESET_KINDS for when in RESET_WORDS)
+# a decay of a float32 file is this close to the float32 that was meant; a gain of 1 twice that
+DECAY_TOLERANCE = 1e-7
+GAIN_TOLERANCE = 2.5e-7
+# what two float64 operations can lose
+ROUNDING = 1e-14
+
+
+@dataclass
+class Snapped:
+    """How many numbers were moved to the float32, or to the 1, that was meant, and how far at most."""
+
+    count: int = 0
+    far: float = 0.0
+
+    def take(self, before: Array, after: Array) -> Array:
+        moved = before != after
+        if moved.any():
+            self.count += int(np.count_nonzero(moved))
+            self.far = max(self.far, float(np.abs(before - after).max()))
+        return after
+
+
+def _single(value: Array) -> Array:
+    return value.astype(np.float32).astype(np.float64)
+
+
+def _decay(rate: Array, snapped: Snapped) -> Array:
+    """1 - dt/tau, as the float32 that a framework held."""
+    decay = 1.0 - rate
+    near = _single(decay)
+    near = np.where(np.abs(near) <= DECAY_TOLERANCE, 0.0, near)
+    close = np.abs(near - decay) <= DECAY_TOLERANCE * np.maximum(np.abs(decay), np.where(near == 0, 1.0, 0.0))
+    return snapped.take(decay, np.where(close, near, decay))
+
+
+def _gain(gain: Array, snapped: Snapped) -> Array:
+    """A gain as the 1 or the float32 that was meant, if it is a rounding away from it."""
+    with np.errstate(over="ignore"):
+        near = _single(gain)
+    near = np.where(np.abs(near - gain) <= ROUNDING * np.abs(gain), near, gain)
+    return snapped.take(gain, np.where(np.abs(gain - 1) <= GAIN_TOLERANCE, 1.0, near))
+
+
+def compact(value: Array) -> Array:
+    """One number, if all are the same."""
+    first = value.ravel()[0]
+    return np.asarray(first) if (value == first).all() else value
+
+
+@dataclass(frozen=True)
+class Euler:
+    """What a neuron node becomes in steps: decays, gain per unit that arrives, bias per step."""
+
+    beta: Array
+    alpha: Array
+    gain: Array
+    bias: Array
+    snapped: Snapped
+
+
+def euler(kind: str, p: dict[str, Array], dt: float) -> Euler:
+    """A neuron node with parameters at full shape, by forward Euler; see the module for the equations."""
+    snapped = Snapped()
+    p = {name: np.asarray(value, np.float64) for name, value in p.items()}
+    zero = np.zeros_like(next(iter(p.values())))
+    if kind == "Threshold":
+        return Euler(zero, zero, zero + 1, zero, snapped)
+    if kind in ("I", "IF"):
+        return Euler(zero + 1, zero, _gain(p["r"] * dt, snapped), zero, snapped)
+    cuba = kind.startswith("Cuba")
+    rate = dt / p["tau_mem" if cuba else "tau"]
+    gain, alpha = _gain(p["r"] * rate, snapped), zero
+    if cuba:
+        synaptic = dt / p["tau_syn"]
+        alpha = _decay(synaptic, snapped)
+        gain = gain * _gain(p.get("w_in", zero + 1) * synaptic, snapped)
+    return Euler(_decay(rate, snapped), alpha, gain, _exact(p["v_leak"] * rate, snapped), snapped)
+
+
+def _exact(value: Array, snapped: Snapped) -> Array:
+    near = _single(value)
+    return snapped.take(value, np.where(np.abs(near - value) <= ROUNDING * np.abs(value), near, value))
+
+
+def reset_of(p: dict[str, Array], how: str | None) -> Reset:
+    """The reset that the caller names, or that v_reset says."""
+    how = how or "to-v_reset"
+    kind = next(each for each in RESET_KINDS if how.startswith(each))
+    when = RESET_WORDS[how.removeprefix(kind)]
+    if kind == "by-threshold":
+        return Reset("by", compact(np.asarray(p["v_threshold"], np.float64)), when)
+    value = np.asarray(p["v_reset"], np.float64) if kind == "to-v_reset" and "v_reset" in p else np.zeros(())
+    return Reset("to", compact(value), when)

@@ -1,17 +1,53 @@
-"""A NIR file -> a network."""
+"""A NIR file -> a network, exactly or not at all."""
 
 from __future__ import annotations
 
 import os
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 
-from snndeploy.errors import SnnDeployError, error, raise_errors
+import numpy as np
+
+from snndeploy.errors import Finding, SnnDeployError, raise_errors
+from snndeploy.files import findings_at
 from snndeploy.frontends.nir.agree import disagreements
 from snndeploy.frontends.nir.block import unpack
+from snndeploy.frontends.nir.decode import Choices, Delays, decode
 from snndeploy.frontends.nir.encode import encode
-from snndeploy.frontends.nir.graph import Graph
+from snndeploy.frontends.nir.graph import Graph, Node
 from snndeploy.frontends.nir.loading import Limits, load
+from snndeploy.frontends.nir.nested import Notes
+from snndeploy.frontends.nir.neurons import RESETS, reset_of
 from snndeploy.network import spec
-from snndeploy.network.network import Network
+from snndeploy.network.network import InputKind, Network
+from snndeploy.network.rule import Rule
+
+
+@dataclass(frozen=True, eq=False)
+class Report:
+    """What a NIR file holds.
+
+    Attributes:
+        version: of the nir package that wrote it, "" if it does not say.
+        has_block: it was written by snndeploy and holds the exact network.
+        nodes: number of nodes per type, subgraphs included.
+        repairs: what was not as it should be and could be put right in only one way.
+        findings: what is wrong; the network is None if there is an error among them.
+    """
+
+    path: str
+    version: str
+    has_block: bool
+    nodes: Mapping[str, int]
+    repairs: tuple[str, ...]
+    findings: tuple[Finding, ...]
+    network: Network | None
+
+    def __str__(self) -> str:
+        head = f"{self.path}: nir {self.version or '?'}, {'with' if self.has_block else 'without'} the block snndeploy"
+        count = ", ".join(f"{times} {kind}" for kind, times in sorted(self.nodes.items()))
+        return "\n".join([head, count, *(f"repaired: {r}" for r in self.repairs), *map(str, self.findings)])
 
 
 def read(
@@ -19,21 +55,133 @@ def read(
     dt: float | None = None,
     reset: str | None = None,
     *,
+    delays: Delays | None = None,
+    kind: InputKind = "binary",
+    integrators: str = "per-second",
     ignore_block: bool = False,
     limits: Limits | None = None,
 ) -> Network:
+    """The network in a NIR file.
+
+    A file that snndeploy wrote holds the network whole; `dt` and `reset`, if given, must then agree with it. Any
+    other file is read by forward Euler with the synapse first (`decode.py`, `neurons.py`), and what had to be
+    repaired is listed, a line each, in `provenance["repairs"]` of the network.
+
+    Args:
+        dt: seconds per step; NIR files do not say it.
+        reset: what a spike does: "to-zero", "to-v_reset" or "by-threshold", in the step of the spike, or with
+            "-next" or "-residual" behind it as in `network.rule.Reset`. None: to v_reset, where the file has it.
+        delays: {(source, target): steps} between neurons, for loops that can be read in several ways.
+        kind: of the inputs; NIR files do not say it.
+        integrators: whether r of I and IF is per second, as NIR defines it, or per step, as some writers mean it.
+        ignore_block: read the plain fields alone.
+        limits: what the file may cost; it is opened in a child process.
+
+    Raises:
+        SnnDeployError SD4xx: the file is damaged, hostile, ambiguous, or holds what the network cannot; everything
+            that is wrong at once. SD801: there is no such file.
+    """
+    report = inspect(
+        path, dt, reset, delays=delays, kind=kind, integrators=integrators, ignore_block=ignore_block, limits=limits
+    )
+    raise_errors(report.findings)
+    assert report.network is not None
+    return report.network
+
+
+def inspect(
+    path: str | os.PathLike[str],
+    dt: float | None = None,
+    reset: str | None = None,
+    *,
+    delays: Delays | None = None,
+    kind: InputKind = "binary",
+    integrators: str = "per-second",
+    ignore_block: bool = False,
+    limits: Limits | None = None,
+) -> Report:
+    """As `read`, but what is wrong with the content is returned, not raised.
+
+    Raises:
+        SnnDeployError SD401-SD404, SD801: the file cannot be opened as a graph.
+    """
     graph = load(path, limits)
-    if graph.block is not None and not ignore_block:
-        return _from_block(graph, str(path))
-    raise NotImplementedError
-
-
-def _from_block(graph: Graph, where: str) -> Network:
-    network = unpack(graph, where)
+    notes = Notes(str(path))
+    choices = Choices(dt, reset, delays or {}, kind, integrators)
+    network: Network | None = None
     try:
-        spec.check(network)
-        meant, _ = encode(network)
+        if graph.block is not None and not ignore_block:
+            network = _from_block(graph, choices, notes)
+        else:
+            network = decode(graph, choices, notes)
+            if network is not None:
+                provenance = {"format": "nir", "nir": graph.version, "repairs": "\n".join(notes.repairs)}
+                network = spec.check(replace(network, provenance=provenance))
     except SnnDeployError as problem:
-        raise error("SD413", where, str(problem)) from problem
-    raise_errors(disagreements(graph, meant, where))
+        notes.findings += findings_at(path, problem).findings if network is not None else problem.findings
+        network = None
+    found = tuple(notes.findings)
+    return Report(
+        str(path),
+        graph.version,
+        graph.block is not None,
+        Counter(_types(graph)),
+        tuple(notes.repairs),
+        found,
+        None if notes.fatal() else network,
+    )
+
+
+def _types(graph: Graph) -> Iterable[str]:
+    for node in graph.nodes.values():
+        if isinstance(node, Node):
+            yield node.type
+        else:
+            yield "NIRGraph"
+            yield from _types(node)
+
+
+def _from_block(graph: Graph, choices: Choices, notes: Notes) -> Network | None:
+    """The network of the block, if the plain fields say the same."""
+    network = unpack(graph, notes.path)
+    problems = _breaches(network)
+    if problems:
+        fix = "write the file again, or read it without the block: ignore_block=True"
+        for problem in problems:
+            notes.wrong("SD413", "block snndeploy", problem, fix)
+        return None
+    meant, _ = encode(network)
+    notes.findings += disagreements(graph, meant, notes.path)
+    _check_agrees(network, choices, notes)
     return network
+
+
+def _breaches(network: Network) -> list[str]:
+    """Why a network from a block is not legal. Its sizes are anybody's, so nothing here may be taken for granted."""
+    try:
+        return [str(finding) for finding in spec.findings(network)]
+    except DAMAGES as problem:
+        return [str(problem) or type(problem).__name__]
+
+
+def _check_agrees(network: Network, choices: Choices, notes: Notes) -> None:
+    """What the caller said beside the block must be what the block says."""
+    fix = "leave it out: the file says it"
+    if choices.dt is not None and choices.dt != network.dt:
+        notes.wrong("SD408", "dt", f"{choices.dt:g} s was given, and the file says {network.dt:g} s", fix)
+    if choices.reset is None:
+        return
+    if choices.reset not in RESETS:
+        notes.wrong("SD409", "reset", f"{choices.reset!r} is unknown", f"choose from {', '.join(RESETS)}")
+        return
+    for each in network.populations:
+        rule = each.rule
+        if not isinstance(rule, Rule) or rule.threshold is None or choices.reset.startswith("to-v_reset"):
+            continue
+        said = reset_of({"v_threshold": np.asarray(rule.threshold)}, choices.reset)
+        same = (said.kind, said.when) == (rule.reset.kind, rule.reset.when)
+        if not same or np.any(np.asarray(said.value) != np.asarray(rule.reset.value)):
+            told = f"{rule.reset.kind}, {rule.reset.when}"
+            notes.wrong(
+                "SD409", "reset", f"{choices.reset!r} was given, and population {each.name!r} has {told!r}", fix
+            )
