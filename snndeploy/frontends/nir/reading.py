@@ -12,7 +12,7 @@ import numpy as np
 from snndeploy.errors import Finding, SnnDeployError, raise_errors
 from snndeploy.files import findings_at
 from snndeploy.frontends.nir.agree import disagreements
-from snndeploy.frontends.nir.block import unpack
+from snndeploy.frontends.nir.block import DAMAGES, unpack
 from snndeploy.frontends.nir.decode import Choices, Delays, decode
 from snndeploy.frontends.nir.encode import encode
 from snndeploy.frontends.nir.graph import Graph, Node
