@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from snndeploy.network.arrays import Array
-from snndeploy.network.maps import chain_matrix
+from snndeploy.network.maps import Shape, chain_matrix
 from snndeploy.network.network import Network, Projection
 from snndeploy.network.timing import latencies
 from snndeploy.targets import Target
@@ -23,19 +23,30 @@ class Wires:
     """The synapses of one projection.
 
     Attributes:
-        matrix: `csr_array (neurons of the target, neurons of the source)`, without stored zeros.
+        matrix: `csr_array (neurons of the target, neurons of the source)`, without stored zeros; rows in placement
+            order.
+        order: number of the neuron in each row.
         synapse_bits: memory of one synapse, without the header of its block.
     """
 
     projection: Projection
     matrix: Any
+    order: Array
     synapse_bits: int
 
     def counts(self, start: int, stop: int) -> Array:
-        """Synapses of each axon onto the target's neurons start..stop-1, int64 (axons that have any,)."""
+        """Synapses of each axon onto the rows start..stop-1, int64 (axons that have any,)."""
         inside = self.matrix.indices[self.matrix.indptr[start] : self.matrix.indptr[stop]]
         found = np.bincount(inside, minlength=1)
         return found[found > 0]
+
+
+def placement_order(shape: Shape) -> Array:
+    """Numbers (row-major) of the neurons of a population in the order in which they are placed.
+
+    In an image place by place, all channels of a place together: they share their inputs, and so their axons.
+    """
+    return np.moveaxis(np.arange(int(np.prod(shape))).reshape(shape), 0, -1).ravel() if shape else np.arange(1)
 
 
 def wires(network: Network, target: Target) -> tuple[Wires, ...]:
@@ -46,7 +57,8 @@ def wires(network: Network, target: Target) -> tuple[Wires, ...]:
         waits = p.delay + late[p.target] - late[p.source] - 1 > 0
         bits = p.format.bits if p.format is not None else 0
         synapse = bits + core.index_bits.value + (core.delay_bits.value if waits else 0)
-        made.append(Wires(p, chain_matrix(p.maps, network.shapes[p.source]), synapse))
+        order = placement_order(network.shapes[p.target])
+        made.append(Wires(p, chain_matrix(p.maps, network.shapes[p.source])[order], order, synapse))
     return tuple(made)
 
 
@@ -73,7 +85,7 @@ class Load:
 
 
 def load(into: tuple[Wires, ...], start: int, stop: int, target: Target) -> Load:
-    """The load of the neurons start..stop-1 of a population that `into` feeds."""
+    """The load of the rows start..stop-1 of a population that `into` feeds."""
     axons = synapses = bits = 0
     for each in into:
         counts = each.counts(start, stop)

@@ -13,7 +13,7 @@ from snndeploy.network import spec
 from snndeploy.network.arrays import Array
 from snndeploy.network.network import Network
 from snndeploy.placement import rules
-from snndeploy.placement.axons import Load, Wires, load, wires
+from snndeploy.placement.axons import Load, Wires, load, placement_order, wires
 from snndeploy.placement.plan import Placement
 from snndeploy.placement.tally import cores, tally
 from snndeploy.quantize import rules as target_rules
@@ -26,11 +26,12 @@ Into = Mapping[str, tuple[Wires, ...]]
 def place(network: Network, target: str | Path | Target) -> Placement:
     """Assigns every neuron to a core, none of them above a limit of the target.
 
-    Populations are taken in the network's order and their neurons in row-major order; each run of neurons goes to the
-    first core with room for one more and takes as many as fit there. Then cores whose output axons exceed the limit
-    are halved until none does. An output axon is one neuron, one of its projections, one core that it reaches. Events
-    of inputs come from outside and take no output axon. Limits on the number of different register profiles of a
-    core are not looked at.
+    Populations are taken in the network's order, the neurons of an image place by place (all channels of a place
+    together, for they share their inputs). Each run of neurons goes to the first core with room for one more and takes
+    as many as fit there. Then cores whose output axons exceed the limit are split until none does.
+
+    An output axon is one neuron, one of its projections, one core that it reaches. Events of inputs come from outside
+    and take no output axon. How many different register profiles a core has is not limited here.
 
     Raises:
         SnnDeployError: the network is not in the integer form, or the target cannot hold it (delays, resets).
@@ -47,7 +48,7 @@ def place(network: Network, target: str | Path | Target) -> Placement:
     if problems:
         raise VerdictError(problems)
     core_of = _first_fit(network, chip, into)
-    core_of = _relieved(chip, all_wires, core_of)
+    core_of = _relieved(network, chip, all_wires, core_of)
     filled = cores(chip, all_wires, core_of)
     notes = []
     if len(filled) > chip.chip.cores.value:
@@ -90,6 +91,7 @@ def _first_fit(network: Network, target: Target, into: Into) -> dict[str, Array]
     for each in network.populations:
         size, feeds = int(np.prod(each.shape)), into[each.name]
         core_of[each.name] = np.zeros(size, np.int64)
+        order = placement_order(each.shape)
         start = 0
         while start < size:
             core = room.first(_need(load(feeds, start, start + 1, target)))
@@ -105,36 +107,39 @@ def _first_fit(network: Network, target: Target, into: Into) -> dict[str, Array]
                     fails = step
                 step = (fits + fails) // 2
             room.used[core] += _need(load(feeds, start, fits, target))
-            core_of[each.name][start:fits] = core
+            core_of[each.name][order[start:fits]] = core
             start = fits
     return core_of
 
 
-def _relieved(target: Target, all_wires: tuple[Wires, ...], core_of: dict[str, Array]) -> dict[str, Array]:
-    """Halves every core that sends to too many axons, until none does."""
+def _relieved(
+    network: Network, target: Target, all_wires: tuple[Wires, ...], core_of: dict[str, Array]
+) -> dict[str, Array]:
+    """Splits every core that sends to too many axons, until none does; its neurons stay in placement order."""
     limit = target.core.output_axons.value
+    order = {each.name: placement_order(each.shape) for each in network.populations}
     while True:
-        over = np.flatnonzero(tally(target, all_wires, core_of).output_axons > limit)
+        outs = tally(target, all_wires, core_of).output_axons
+        over = np.flatnonzero(outs > limit)
         if not over.size:
             return core_of
         stuck = []
         for core in over:
-            members = [(name, i) for name, on in core_of.items() for i in np.flatnonzero(on == core)]
-            if len(members) == 1:
-                stuck.append((core, *members[0]))
+            members = [(name, o[core_of[name][o] == core]) for name, o in order.items()]
+            size = sum(len(neurons) for _, neurons in members)
+            if size == 1:
+                name, neuron = next((name, neurons[0]) for name, neurons in members if len(neurons))
+                what = f"neuron {neuron} alone needs {outs[core]:,} output axons, a core of {target.name} has {limit:,}"
+                fix = "lower its fan-out: fewer or smaller populations behind it"
+                stuck.append(Finding("SD203", f"population {name!r}", what, fix))
                 continue
-            new = 1 + max(int(on.max()) for on in core_of.values())
-            for name, i in members[len(members) // 2 :]:
-                core_of[name][i] = new
+            # as many parts as the axons ask for: each is a new core but the first
+            part = np.arange(size) * min(size, -(-int(outs[core]) // limit)) // size
+            new = max(int(on.max()) for on in core_of.values())
+            start = 0
+            for name, neurons in members:
+                mine = part[start : start + len(neurons)]
+                core_of[name][neurons] = np.where(mine == 0, core, new + mine)
+                start += len(neurons)
         if stuck:
-            outs = tally(target, all_wires, core_of).output_axons
-            fix = "lower its fan-out: fewer or smaller populations behind it"
-            raise VerdictError(
-                Finding(
-                    "SD203",
-                    f"population {name!r}",
-                    f"neuron {i} alone needs {outs[core]:,} output axons, a core of {target.name} has {limit:,}",
-                    fix,
-                )
-                for core, name, i in stuck
-            )
+            raise VerdictError(stuck)

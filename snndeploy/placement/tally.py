@@ -28,16 +28,25 @@ def tally(target: Target, all_wires: tuple[Wires, ...], core_of: Mapping[str, Ar
     count = 1 + max(int(on.max()) for on in core_of.values())
     axons, outs, synapses, bits = (np.zeros(count, np.int64) for _ in range(4))
     for each in all_wires:
-        p, columns = each.projection, each.matrix.shape[1]
-        core = np.repeat(core_of[p.target], np.diff(each.matrix.indptr))
-        keys, number = np.unique(core * columns + each.matrix.indices.astype(np.int64), return_counts=True)
-        at, source = keys // columns, keys % columns
+        p, rows = each.projection, each.matrix.shape[0]
+        at, source, number = _axons(each, core_of[p.target][each.order], count, rows)
         axons += np.bincount(at, minlength=count)
         synapses += np.bincount(at, number, count).astype(np.int64)
         bits += np.bincount(at, memory_bits(number, each.synapse_bits, target), count).astype(np.int64)
         if p.source in core_of:
             outs += np.bincount(core_of[p.source][source], minlength=count)
     return Tally(axons, outs, synapses, bits)
+
+
+def _axons(wires: Wires, core: Array, cores: int, rows: int) -> tuple[Array, Array, Array]:
+    """(core, source neuron, synapses) of every axon, from the core of each row: a product of incidence matrices."""
+    from scipy import sparse
+
+    matrix = wires.matrix
+    hosts = sparse.csr_array((np.ones(rows, np.int64), (core, np.arange(rows))), (cores, rows))
+    ones = np.ones(matrix.nnz, np.int64)
+    found = (hosts @ sparse.csr_array((ones, matrix.indices, matrix.indptr), matrix.shape)).tocoo()
+    return found.row, found.col, found.data
 
 
 def cores(target: Target, all_wires: tuple[Wires, ...], core_of: Mapping[str, Array]) -> tuple[Core, ...]:

@@ -13,7 +13,7 @@ from random_networks import integer_network
 
 from snndeploy import targets
 from snndeploy.errors import SnnDeployError, VerdictError
-from snndeploy.network import Conv, Dense, Format, Input, Network, Population, Projection, Registers, Rule
+from snndeploy.network import Conv, Dense, Format, Input, Network, Population, Projection, Registers, Rule, Sparse
 from snndeploy.network.maps import chain_matrix
 from snndeploy.network.timing import latencies
 from snndeploy.placement import place
@@ -215,3 +215,20 @@ def test_the_float_form_and_what_a_target_lacks_are_refused():
     late = network.with_(projections=(*network.projections, replace(network.projections[0], delay=80, name="late")))
     with pytest.raises(SnnDeployError, match="SD208 projection 'late'"):
         place(late, "loihi1")
+
+
+def test_a_neuron_of_an_image_is_named_by_its_row_major_number():
+    """Neuron 7 is channel 1, place 3; it alone sees all four inputs."""
+    mask = np.zeros((8, 4), int)
+    mask[7] = 2
+    network = Network(
+        1e-3,
+        (Input("in", (4,)),),
+        (Population("c", (2, 2, 2), Registers(4095, 0, 50)),),
+        (Projection("in", "c", (Sparse(mask, (4,), (2, 2, 2)),), format=Format(sign="excitatory")),),
+        ("c",),
+    )
+    with pytest.raises(VerdictError, match="neuron 7 alone needs 4 input axons"):
+        place(network, small(input_axons=3))
+    plan = place(network, small(neurons=2))
+    assert plan.core_of["c"].tolist() == [0, 1, 2, 3, 0, 1, 2, 3]
