@@ -114,7 +114,8 @@ def _steps(
 ) -> None:
     steps, batch = inputs.shape[:2]
     states: dict[str, Any] = {
-        name: torch.zeros(batch, *shape, dtype=dtype, device=device) for name, shape in stepping.starts.items()
+        name: None if shape is None else torch.zeros(batch, *shape, dtype=dtype, device=device)
+        for name, shape in stepping.starts.items()
     }
     for t in range(steps):
         x = torch.as_tensor(np.ascontiguousarray(inputs[t]), dtype=dtype, device=device)

@@ -47,6 +47,8 @@ class Family:
     states: tuple[str, ...]
     # the state variable that is what the neuron emitted, in recurrent neurons
     echo: str = ""
+    # True if the states come and go as one structure, which is None before the first step
+    packed = False
     # what a reader of a trace should know
     notes: tuple[str, ...] = ()
 

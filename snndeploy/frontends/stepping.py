@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +13,7 @@ import torch
 from snndeploy.errors import Finding, SnnDeployError
 from snndeploy.frontends.neurons import FAMILIES
 from snndeploy.frontends.preserve import preserved
-from snndeploy.frontends.tracer import STEPS, Missing, Stop, Tracer
+from snndeploy.frontends.tracer import STEPS, WHOLE, Missing, Stop, Tracer
 from snndeploy.frontends.value import Path, State, Sum, Unknown, Value, make
 from snndeploy.network.maps import Shape
 
@@ -25,14 +26,14 @@ class Stepping:
 
     Attributes:
         batch: samples that the trace was made with.
-        starts: argument -> shape of its first value (zeros, without the batch axis).
+        starts: argument -> shape of its first value (zeros, without the batch axis); None: it starts as None.
         feeds: argument -> place among the returned values from which the next step's value is taken.
         outputs: names of the output populations.
         heads: population without a neuron -> place of its value among the returned values.
     """
 
     batch: int
-    starts: Mapping[str, Shape]
+    starts: Mapping[str, Shape | None]
     feeds: Mapping[str, int]
     outputs: tuple[str, ...]
     heads: Mapping[str, int]
@@ -75,7 +76,7 @@ def trace_steps(tracer: Tracer, shape: Shape) -> Stepping:
         ]
         _refuse_training_layers(tracer)
         for each, forward in wrapped:
-            each.__dict__["training"] = False
+            each.__dict__.update(training=False, _forward_hooks=OrderedDict(), _forward_pre_hooks=OrderedDict())
             if forward is not None:
                 each.__dict__["forward"] = forward
         try:
@@ -105,7 +106,11 @@ def trace_steps(tracer: Tracer, shape: Shape) -> Stepping:
                 )
     if tracer.findings:
         return Stepping(tracer.batch, {}, {}, (), {})
-    starts = {a: tracer.shapes[tracer.claims[a][0]] for a in arguments if a in tracer.claims and a in feeds}
+    starts = {
+        argument: None if name == WHOLE else tracer.shapes[neuron]
+        for argument, (neuron, name) in tracer.claims.items()
+        if argument in feeds
+    }
     outputs, heads = _outputs(tracer, results)
     return Stepping(tracer.batch, starts, feeds, outputs, heads)
 
@@ -154,7 +159,7 @@ def _feeds(tracer: Tracer, arguments: Mapping[str, bool], result: tuple[Any, ...
             meaning = getattr(value, "meaning", None)
             state = isinstance(meaning, State) and (meaning.neuron, meaning.name) == (neuron, name)
             echo = name == echoes[neuron] and isinstance(meaning, Sum) and meaning.bare == neuron
-            if state or echo:
+            if state or echo or (name == WHOLE and _is_state_of(neuron, value)):
                 feeds[argument] = place
         if argument not in feeds:
             tracer.note(
@@ -183,6 +188,12 @@ def _feeds(tracer: Tracer, arguments: Mapping[str, bool], result: tuple[Any, ...
         )
     )
     raise Stop
+
+
+def _is_state_of(neuron: str, value: Any) -> bool:
+    """True for a named tuple that holds the states of one neuron."""
+    meanings = [getattr(each, "meaning", None) for each in value] if isinstance(value, tuple) else []
+    return any(isinstance(m, State) and m.neuron == neuron for m in meanings)
 
 
 def _outputs(tracer: Tracer, results: list[tuple[Any, ...]]) -> tuple[tuple[str, ...], dict[str, int]]:

@@ -24,6 +24,8 @@ from snndeploy.frontends.value import Meaning, Path, State, Sum, Unknown, Value,
 from snndeploy.network.maps import Shape
 
 STEPS = 3
+# stands for all states of a neuron in one structure
+WHOLE = "state"
 OURS = str(FilePath(__file__).parent)
 FOREIGN = {"torch", "torchvision", "snntorch", "norse"}
 
@@ -160,7 +162,8 @@ class Tracer:
         self.note(Finding("SD301", self.named(path), what, fix))
         try:
             twin = copy.deepcopy(module)
-            twin.__dict__.pop("forward", None)
+            for each in twin.modules():
+                each.__dict__.pop("forward", None)
             return self.unknown(type(twin).forward(twin, *plain(args), **plain(kwargs)))
         except Exception as problem:
             raise Stop from problem
@@ -262,7 +265,7 @@ class Tracer:
         fix = "return the new state from forward and take it as an argument in the next step"
         for state, given in came.items():
             if isinstance(given, Missing):
-                self.claims[given.argument] = (name, state)
+                self.claims[given.argument] = (name, WHOLE if family.packed else state)
             elif given is None:
                 if self.step > 0 and not family.remembers(module):
                     self.note(

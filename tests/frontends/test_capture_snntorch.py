@@ -15,6 +15,8 @@ from snndeploy.frontends.snntorch.probe import EXPECTED, INPUTS, answers, behave
 from snndeploy.network.rule import Reset
 
 RESETS = [(mechanism, delay) for mechanism in ("subtract", "zero", "none") for delay in (True, False)]
+# snntorch 1.0 does not compute RSynaptic without delay
+EVERY = [(k, r) for k in ("Leaky", "Synaptic", "RLeaky", "RSynaptic") for r in RESETS if k != "RSynaptic" or r[1]]
 
 
 def drawn(rng, low, high, shape):
@@ -39,12 +41,9 @@ def neuron(rng, kind, reset, shape, **more):
     return getattr(snn, kind)(**options)
 
 
-@pytest.mark.parametrize("reset", RESETS)
-@pytest.mark.parametrize("kind", ["Leaky", "Synaptic", "RLeaky", "RSynaptic"])
+@pytest.mark.parametrize(("kind", "reset"), EVERY)
 @pytest.mark.parametrize("seed", range(5))
 def test_every_reset_of_every_neuron(seed, kind, reset):
-    if kind == "RSynaptic" and not reset[1]:
-        pytest.skip("snntorch 1.0 cannot compute it")
     rng = np.random.default_rng(seed)
     torch.manual_seed(seed)
     module = nn.Sequential(
@@ -56,12 +55,10 @@ def test_every_reset_of_every_neuron(seed, kind, reset):
     agree(module, spikes(rng, (50, 3, 6)), "snntorch", record=("spikes", "u", "v"))
 
 
-@pytest.mark.parametrize("kind", ["Leaky", "Synaptic", "RLeaky", "RSynaptic"])
-@pytest.mark.parametrize(("mechanism", "delay"), RESETS)
-def test_the_probe_expects_what_the_network_form_computes(kind, mechanism, delay):
+@pytest.mark.parametrize(("kind", "setting"), EVERY)
+def test_the_probe_expects_what_the_network_form_computes(kind, setting):
     """The constants of the probe follow from the rule alone; snnTorch is not asked."""
-    if kind == "RSynaptic" and not delay:
-        pytest.skip("snntorch 1.0 cannot compute it")
+    mechanism, delay = setting
     from snndeploy.network import Dense, Input, Network, Population, Projection, Receptor, Rule
 
     if mechanism == "none":

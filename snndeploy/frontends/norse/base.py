@@ -35,6 +35,7 @@ class NorseFamily(Family):
     """Base of the families: state, dt, parameters."""
 
     framework = "norse"
+    packed = True
     # the functional step that the equations were taken from
     step: Callable[..., Any]
     state: type
@@ -77,7 +78,7 @@ class NorseFamily(Family):
                     "use the default method of the cell",
                 )
             )
-        if self.spiking:
+        elif self.spiking:
             self.check_spikes(module, where, found)
         raise_errors(found)
         rule = self.rule(module, where, shape, found)
@@ -89,7 +90,12 @@ class NorseFamily(Family):
                 fits = False
             if not fits:
                 found.append(
-                    Finding("SD308", where, f"a parameter of shape {value.shape} does not broadcast to {shape}")
+                    Finding(
+                        "SD308",
+                        where,
+                        f"{name} of shape {value.shape} does not broadcast to {shape}",
+                        "give it one axis per axis of the neurons",
+                    )
                 )
         raise_errors(found)
         return Cell(rule)
