@@ -107,6 +107,7 @@ CODES: dict[str, str] = {
     "SD512": "Lava's own code failed",
     "SD513": "Lava's runtime failed or did not end",
     "SD514": "a setting of the engine is out of its range",
+    "SD515": "Lava could not be installed",
     # comparison
     "SD701": "two traces have nothing in common",
     "SD702": "two traces differ in shape",

@@ -12,9 +12,6 @@ from snndeploy.engines.lava.neurons import Neurons
 from snndeploy.engines.lava.plan import Connection, Plan
 from snndeploy.network.arrays import Array
 
-# Lava tells graded spikes by a width > 0; the number itself has no effect
-MESSAGE_BITS = 24
-
 
 @dataclass(frozen=True)
 class Built:
@@ -77,13 +74,13 @@ def _neuron(each: Neurons, fixed: bool, steps: int) -> tuple[Any, Any]:
 
 def _connection(each: Connection, fixed: bool) -> tuple[Any, Any]:
     from lava.proc.dense import models as dense_models
-    from lava.proc.dense.process import Dense, DelayDense
+    from lava.proc.dense.process import DelayDense, Dense
     from lava.proc.sparse import models as sparse_models
     from lava.proc.sparse.process import DelaySparse, Sparse
     from lava.utils.weightutils import SignMode
     from scipy.sparse import csr_matrix
 
-    settings: dict[str, Any] = {"num_message_bits": MESSAGE_BITS if each.graded else 0}
+    settings: dict[str, Any] = {"num_message_bits": each.message_bits}
     if each.format is not None:
         sign = {"mixed": SignMode.MIXED, "excitatory": SignMode.EXCITATORY, "inhibitory": SignMode.INHIBITORY}
         settings |= {"weight_exp": each.format.exponent, "num_weight_bits": each.format.bits}

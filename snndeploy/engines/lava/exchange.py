@@ -55,9 +55,7 @@ def load(path: Path) -> tuple[Plan, dict[str, Array], tuple[str, ...]]:
         text = json.loads(str(file["plan"]))
         arrays = {key: file[key] for key in file.files if key != "plan"}
     none: tuple[Axon, ...] = ()
-    neurons = [
-        Neurons(**each, numbers=_under(arrays, f"n{i}."), axons=none) for i, each in enumerate(text["neurons"])
-    ]
+    neurons = [Neurons(**each, numbers=_under(arrays, f"n{i}."), axons=none) for i, each in enumerate(text["neurons"])]
     connections = []
     for i, each in enumerate(text["connections"]):
         parts, shape, form = _under(arrays, f"c{i}."), each.pop("shape"), each.pop("format")

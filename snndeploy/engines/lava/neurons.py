@@ -82,7 +82,7 @@ def fits_lif(population: Population, start: int) -> bool:
         and not receptor.reset
         and (_zero(receptor.constant) or receptor.onset + start > 0)
         and _zero(rule.initial, receptor.initial, rule.value - 1, receptor.gain - 1)
-        and np.min(rule.threshold) >= 0
+        and np.all(np.asarray(rule.threshold) >= 0)
         and _inverts(rule.beta)
         and _inverts(receptor.alpha)
     )

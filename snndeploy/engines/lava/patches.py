@@ -62,7 +62,7 @@ def load() -> None:
     with (
         warnings.catch_warnings(),
         mock.patch.object(dataclasses, "dataclass", _dataclass),
-        mock.patch.object(multiprocessing, "set_start_method", lambda *_, **__: None),
+        mock.patch.object(multiprocessing, "set_start_method"),
     ):
         warnings.simplefilter("ignore")
         importlib.import_module("lava.magma.compiler.var_model")

@@ -21,8 +21,10 @@ from snndeploy.network.registers import Format
 from snndeploy.network.timing import latencies
 
 DELAY_MAX = 63
-# a matrix with more than this share of zeros runs as Sparse
-DENSE_SHARE = 0.25
+# Lava tells graded spikes by a width > 0; the number itself has no effect
+MESSAGE_BITS = 24
+# a matrix with at least this share of weights runs as Dense
+DENSE_SHARE = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +55,12 @@ class Connection:
     receptor: int = 0
     graded: bool = False
     format: Format | None = None
+
+    @property
+    def message_bits(self) -> int:
+        """Lava's number of message bits: 0 for spikes, else their value counts. Sparse multiplies in either case: the
+        sums are the same, and Lava is several times faster with them than with the selection of columns."""
+        return MESSAGE_BITS if self.graded or self.process == "Sparse" else 0
 
     @property
     def process(self) -> str:
@@ -87,7 +95,7 @@ def feed_data(feed: Feed, inputs: dict[str, Array], sample: int, steps: int) -> 
 
 def _matrix(network: Network, projection: Projection) -> Any:
     matrix = chain_matrix(projection.maps, network.shapes[projection.source])
-    return matrix.toarray() if matrix.nnz > DENSE_SHARE * prod(matrix.shape) else matrix
+    return matrix.toarray() if matrix.nnz >= DENSE_SHARE * prod(matrix.shape) else matrix
 
 
 def is_graded(network: Network, name: str) -> bool:

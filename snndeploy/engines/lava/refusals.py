@@ -47,7 +47,7 @@ def refusals(network: Network) -> list[Finding]:
 
 
 def overflows(network: Network, inputs: Mapping[str, Array]) -> list[Finding]:
-    """Projections of counts whose sums may leave 32 bits before the exponent: there Lava wraps and the form does not."""
+    """Projections of counts whose sums may leave 32 bits before the exponent, where Lava would wrap."""
     found = []
     for p in network.projections:
         if p.format is None or p.source not in network.input or network.input[p.source].kind != "counts":

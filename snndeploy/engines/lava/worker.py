@@ -1,6 +1,6 @@
 """What the worker interpreter does: reads `plan.npz` in its folder, runs Lava's runtime, writes `rows.npz`.
 
-    python -P -m snndeploy.engines.lava.worker FOLDER
+python -P -m snndeploy.engines.lava.worker FOLDER
 """
 
 from __future__ import annotations

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import typing as ty
+
 import numpy as np
+import numpy.typing as npt
 from lava.magma.core.decorator import implements, requires, tag
 from lava.magma.core.model.py.model import PyLoihiProcessModel
 from lava.magma.core.model.py.ports import PyInPort, PyOutPort
@@ -12,21 +15,39 @@ from lava.magma.core.sync.protocols.loihi_protocol import LoihiProtocol
 
 from snndeploy.engines.lava.processes.rule_lif.process import RuleLIF
 
+Array = npt.NDArray[ty.Any]
 
-class AbstractRuleLIFModel(PyLoihiProcessModel):
+
+class AbstractRuleLIFModel(PyLoihiProcessModel):  # type: ignore[misc]
     """Start, and the parts that both arithmetics have in common."""
 
-    def __init__(self, proc_params):
+    u: Array
+    v: Array
+    a_in: ty.Any
+    a_in_1: ty.Any
+    a_in_2: ty.Any
+    a_in_3: ty.Any
+    s_out: ty.Any
+
+    def __init__(self, proc_params: ty.Any) -> None:
         super().__init__(proc_params)
         self.start_step = proc_params["start"]
-        self.numbers = proc_params["numbers"]
-        self.settings = proc_params["settings"]
+        self.numbers: dict[str, Array] = proc_params["numbers"]
+        self.settings: dict[str, ty.Any] = proc_params["settings"]
         shape = proc_params["shape"]
-        self.over = np.zeros(shape, bool)  # the stored membrane is above its threshold
-        self.adapted = np.zeros(shape)
-        self.resting = np.zeros(shape, int)
+        self.over: Array = np.zeros(shape, bool)  # the stored membrane is above its threshold
+        self.adapted: Array = np.zeros(shape)
+        self.resting: Array = np.zeros(shape, int)
 
-    def run_spk(self):
+    def prepare(self) -> None:
+        """Called once, before the first step of the network."""
+        raise NotImplementedError
+
+    def advance(self, now: int, inputs: list[Array]) -> Array:
+        """Step `now` of the network: takes what arrived per receptor, returns what is sent."""
+        raise NotImplementedError
+
+    def run_spk(self) -> None:
         inputs = [port.recv() for port in (self.a_in, self.a_in_1, self.a_in_2, self.a_in_3)]
         now = self.time_step - 1 - self.start_step
         if now < 0:
@@ -43,19 +64,19 @@ class AbstractRuleLIFModel(PyLoihiProcessModel):
 class PyRuleLIFModelFloat(AbstractRuleLIFModel):
     """The rule in float64, operation by operation in the order of its equation."""
 
-    a_in: PyInPort = LavaPyType(PyInPort.VEC_DENSE, float)
-    a_in_1: PyInPort = LavaPyType(PyInPort.VEC_DENSE, float)
-    a_in_2: PyInPort = LavaPyType(PyInPort.VEC_DENSE, float)
-    a_in_3: PyInPort = LavaPyType(PyInPort.VEC_DENSE, float)
-    s_out: PyOutPort = LavaPyType(PyOutPort.VEC_DENSE, float)
-    u: np.ndarray = LavaPyType(np.ndarray, float)
-    v: np.ndarray = LavaPyType(np.ndarray, float)
+    a_in = LavaPyType(PyInPort.VEC_DENSE, float)
+    a_in_1 = LavaPyType(PyInPort.VEC_DENSE, float)
+    a_in_2 = LavaPyType(PyInPort.VEC_DENSE, float)
+    a_in_3 = LavaPyType(PyInPort.VEC_DENSE, float)
+    s_out = LavaPyType(PyOutPort.VEC_DENSE, float)
+    u = LavaPyType(np.ndarray, float)
+    v = LavaPyType(np.ndarray, float)
 
-    def prepare(self):
+    def prepare(self) -> None:
         if self.settings["spiking"]:
             self.over = self.v > self.numbers["vth"]
 
-    def advance(self, now, inputs):
+    def advance(self, now: int, inputs: list[Array]) -> Array:
         numbers, settings = self.numbers, self.settings
         when, to, amount = settings["reset_when"], settings["reset_to"], numbers["reset_value"]
         receptors = len(self.u)
@@ -77,7 +98,7 @@ class PyRuleLIFModelFloat(AbstractRuleLIFModel):
         if not settings["spiking"]:
             self.v[:] = np.maximum(candidate, numbers["state_floor"]) if "state_floor" in numbers else candidate
             self.u[:] = current
-            return self.v
+            return np.asarray(self.v)
 
         pending = self.over
         if when in ("next", "residual"):
@@ -111,7 +132,7 @@ class PyRuleLIFModelFloat(AbstractRuleLIFModel):
             self.adapted = faded + numbers["adapt_jump"] * fired
         self.u[:], self.v[:] = current, stored
         self.over = stored > theta
-        return numbers["value"] * fired
+        return np.asarray(numbers["value"] * fired)
 
 
 @implements(proc=RuleLIF, protocol=LoihiProtocol)
@@ -120,35 +141,35 @@ class PyRuleLIFModelFloat(AbstractRuleLIFModel):
 class PyRuleLIFModelFixed(AbstractRuleLIFModel):
     """The rule on Loihi's registers: 24-bit u and v, 12-bit decays, threshold and input shifted by 6."""
 
-    a_in: PyInPort = LavaPyType(PyInPort.VEC_DENSE, np.int32, precision=24)
-    a_in_1: PyInPort = LavaPyType(PyInPort.VEC_DENSE, np.int32, precision=24)
-    a_in_2: PyInPort = LavaPyType(PyInPort.VEC_DENSE, np.int32, precision=24)
-    a_in_3: PyInPort = LavaPyType(PyInPort.VEC_DENSE, np.int32, precision=24)
-    s_out: PyOutPort = LavaPyType(PyOutPort.VEC_DENSE, np.int32, precision=24)
-    u: np.ndarray = LavaPyType(np.ndarray, np.int64, precision=24)
-    v: np.ndarray = LavaPyType(np.ndarray, np.int64, precision=24)
+    a_in = LavaPyType(PyInPort.VEC_DENSE, np.int32, precision=24)
+    a_in_1 = LavaPyType(PyInPort.VEC_DENSE, np.int32, precision=24)
+    a_in_2 = LavaPyType(PyInPort.VEC_DENSE, np.int32, precision=24)
+    a_in_3 = LavaPyType(PyInPort.VEC_DENSE, np.int32, precision=24)
+    s_out = LavaPyType(PyOutPort.VEC_DENSE, np.int32, precision=24)
+    u = LavaPyType(np.ndarray, np.int64, precision=24)
+    v = LavaPyType(np.ndarray, np.int64, precision=24)
 
-    def prepare(self):
+    def prepare(self) -> None:
         if self.settings["spiking"]:
             self.theta = self.numbers["vth"] * 64
             self.over = self.v > self.theta
         self.bias = self.numbers["bias_mant"] * 2 ** self.numbers["bias_exp"]
 
     @staticmethod
-    def in_32_bits(y):
+    def in_32_bits(y: Array) -> Array:
         return (y + 2**31) % 2**32 - 2**31
 
     @staticmethod
-    def saturated(y):
+    def saturated(y: Array) -> Array:
         return np.minimum(np.maximum(y, 1 - 2**23), 2**23 - 1)
 
     @staticmethod
-    def decayed(y, kept):
+    def decayed(y: Array, kept: Array) -> Array:
         """y·kept / 4096 toward zero: floor division after adding 4095 to negative products."""
         product = y * kept
-        return (product + 4095 * (product < 0)) // 4096
+        return np.asarray((product + 4095 * (product < 0)) // 4096)
 
-    def advance(self, now, inputs):
+    def advance(self, now: int, inputs: list[Array]) -> Array:
         settings, amount = self.settings, self.numbers["reset_value"]
         when, to = settings["reset_when"], settings["reset_to"]
         arrived = self.in_32_bits(inputs[0].astype(np.int64) * 64)

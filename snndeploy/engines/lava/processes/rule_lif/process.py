@@ -10,7 +10,7 @@ from lava.magma.core.process.process import AbstractProcess
 from lava.magma.core.process.variable import Var
 
 
-class RuleLIF(AbstractProcess):
+class RuleLIF(AbstractProcess):  # type: ignore[misc]
     """Leaky integrate-and-fire neurons that wait for their start, with any reset, initial state and onset.
 
     Until `start` steps have passed, state and output stay as they are: initial values and zero.
@@ -24,7 +24,12 @@ class RuleLIF(AbstractProcess):
     """
 
     def __init__(
-        self, *, shape: ty.Tuple[int, ...], start: int, numbers: ty.Dict[str, np.ndarray], settings: ty.Dict[str, ty.Any]
+        self,
+        *,
+        shape: tuple[int, ...],
+        start: int,
+        numbers: dict[str, np.ndarray],
+        settings: dict[str, ty.Any],
     ) -> None:
         super().__init__(shape=shape, start=start, numbers=numbers, settings=settings)
         self.a_in = InPort(shape=shape)
