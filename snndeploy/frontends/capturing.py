@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from importlib.metadata import version
 from math import prod
@@ -13,6 +14,7 @@ import torch
 from snndeploy.engines.inputs import as_inputs
 from snndeploy.errors import Finding, error, raise_errors
 from snndeploy.frontends import neurons
+from snndeploy.frontends.layers import LAYERS
 from snndeploy.frontends.stepping import INPUT, trace_steps
 from snndeploy.frontends.tracer import STEPS, Tracer
 from snndeploy.frontends.value import Path, Sum
@@ -68,6 +70,7 @@ def trace(module: torch.nn.Module, batch: int, shape: tuple[int, ...], dt: float
     """The network of a module for inputs of `shape`, traced with `batch` samples. Raises as `capture`."""
     neurons.load(module)
     tracer = Tracer(module, dt, batch)
+    raise_errors(_unreadable(tracer))
     stepping = trace_steps(tracer, shape)
     if not tracer.findings:
         _compare_steps(tracer)
@@ -90,6 +93,21 @@ def trace(module: torch.nn.Module, batch: int, shape: tuple[int, ...], dt: float
         },
         source=Source(frameworks[0], module, {n: _path(tracer, n) for n in tracer.modules}, stepping),
     )
+
+
+def _unreadable(tracer: Tracer) -> Iterator[Finding]:
+    """What cannot even be traced."""
+    for path, each in tracer.module.named_modules():
+        where = tracer.named(path)
+        if isinstance(each, torch.jit.ScriptModule):
+            what = "it is compiled TorchScript, whose neurons cannot be read"
+            yield Finding("SD301", where, what, "capture the module as it was before torch.jit")
+        elif type(each) in LAYERS:
+            types = {p.dtype for p in (*each.parameters(recurse=False), *each.buffers(recurse=False))}
+            wrong = sorted(str(t) for t in types if t.is_floating_point and t != torch.float32)
+            if wrong:
+                what = f"its parameters are {', '.join(wrong)}, not torch.float32"
+                yield Finding("SD308", where, what, "capture a copy in float32: copy.deepcopy(module).float()")
 
 
 def _path(tracer: Tracer, name: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,14 +71,12 @@ def trace_steps(tracer: Tracer, shape: Shape) -> Stepping:
                         "remove them before capture: handle.remove()",
                     )
                 )
-        wrapped: list[tuple[torch.nn.Module, Callable[..., Any] | None]] = [
-            (each, tracer.wrap(path, each)) for path, each in module.named_modules()
-        ]
+        wrapped = [(each, tracer.wrap(path, each)) for path, each in module.named_modules()]
         _refuse_training_layers(tracer)
         for each, forward in wrapped:
-            each.__dict__.update(training=False, _forward_hooks=OrderedDict(), _forward_pre_hooks=OrderedDict())
-            if forward is not None:
-                each.__dict__["forward"] = forward
+            each.__dict__.update(
+                training=False, forward=forward, _forward_hooks=OrderedDict(), _forward_pre_hooks=OrderedDict()
+            )
         try:
             for k in range(STEPS):
                 tracer.step = k

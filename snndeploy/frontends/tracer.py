@@ -112,11 +112,18 @@ class Tracer:
 
     # modules
 
-    def wrap(self, path: str, module: nn.Module) -> Callable[..., Any] | None:
-        """What replaces the module's forward; None leaves it."""
+    def wrap(self, path: str, module: nn.Module) -> Callable[..., Any]:
+        """What replaces the module's forward."""
         kind = type(module)
         where = self.named(path)
-        if "forward" in module.__dict__ and not isinstance(module, torch.jit.ScriptModule):
+        known = kind in neurons.FAMILIES or kind in layers.LAYERS
+        holds = kind in neurons.CONTAINERS or isinstance(module, tuple(layers.CONTAINERS))
+        parent = next((c for c in kind.__mro__[1:] if c in neurons.FAMILIES or c in layers.LAYERS), None)
+        base = next((c for c in kind.__mro__ if c in neurons.BASES), None)
+        foreign = kind.__module__.split(".")[0] in FOREIGN
+        if not known and not holds and (parent is not None or base is not None or foreign):
+            return lambda *args, **kwargs: self.stranger(path, module, parent, args, kwargs)
+        if "forward" in module.__dict__:
             self.note(
                 Finding("SD308", where, "its forward was replaced on the instance", "use the class's own forward")
             )
@@ -124,15 +131,7 @@ class Tracer:
             return lambda *args, **kwargs: self.neuron(path, module, args, kwargs)
         if kind in layers.LAYERS:
             return lambda *args, **kwargs: self.layer(path, module, args, kwargs)
-        containers = tuple(layers.CONTAINERS)
-        if kind in layers.CONTAINERS or kind in neurons.CONTAINERS:
-            return self.descend(path, module)
-        parent = next((c for c in kind.__mro__[1:] if c in neurons.FAMILIES or c in layers.LAYERS), None)
-        base = next((c for c in kind.__mro__ if c in neurons.BASES), None)
-        foreign = kind.__module__.split(".")[0] in FOREIGN or isinstance(module, torch.jit.ScriptModule)
-        if parent is None and base is None and (not foreign or isinstance(module, containers)):
-            return self.descend(path, module)
-        return lambda *args, **kwargs: self.stranger(path, module, parent, args, kwargs)
+        return self.descend(path, module)
 
     def descend(self, path: str, module: nn.Module) -> Callable[..., Any]:
         forward = type(module).forward

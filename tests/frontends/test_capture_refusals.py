@@ -2,6 +2,7 @@
 
 import copy
 import re
+import warnings
 
 import numpy as np
 import pytest
@@ -85,7 +86,7 @@ def test_what_depends_on_the_data():
 
     refused(Body(middle), ("SD302", "line", r"sum\(\)"), ("SD307", "line", r"bool\(\) reads"))
     refused(
-        Body(lambda m, s: s if s[0, 0].item() else m.lif1(s)),
+        Body(lambda m, s: s if s[0, 0].item() else m.fc1(s[:, :4])),
         ("SD302", "", "getitem"),
         ("SD307", "", r"item\(\) reads"),
     )
@@ -136,6 +137,16 @@ class OwnLeaky(snn.Leaky):
 )
 def test_unknown_modules(layers, where, text):
     refused(nn.Sequential(*layers).eval(), ("SD301", where, text))
+
+
+def test_compiled_modules_and_other_types():
+    module = nn.Sequential(nn.Linear(4, 6), lif()).eval()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        traced = torch.jit.trace(nn.Linear(4, 6), torch.ones(1, 4))
+    with pytest.raises(SnnDeployError, match="SD301 module '0': it is compiled TorchScript"):
+        capture(nn.Sequential(traced, lif()).eval(), np.ones((3, 2, 4)), 1e-3)
+    refused(module.double(), ("SD308", "module '0'", r"torch.float64, .*copy.deepcopy\(module\).float"))
 
 
 def test_max_pooling_names_the_linear_one():

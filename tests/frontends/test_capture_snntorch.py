@@ -306,3 +306,39 @@ def test_input_kinds_and_decision():
     assert network.inputs[0].kind == "real"
     assert network.decision.population == "1"
     assert network.provenance["framework"].startswith("snntorch 1.")
+
+
+def test_pools_scales_and_batch_norm_before_any_weight():
+    torch.manual_seed(0)
+    norm = nn.BatchNorm2d(2)
+    with torch.no_grad():
+        norm.running_mean.uniform_(-0.5, 0.5)
+        norm.running_var.uniform_(0.5, 2)
+    layers = [norm, nn.AvgPool2d(2, divisor_override=3), nn.Conv2d(2, 3, 3, padding="same"), nn.Flatten()]
+    module = nn.Sequential(*layers, nn.Linear(48, 4), snn.Leaky(0.9, init_hidden=True)).eval()
+    agree(module, spikes(np.random.default_rng(0), (20, 2, 2, 8, 8)), "snntorch", record=("spikes", "u", "v"))
+
+
+def test_one_dimensional_convolution():
+    torch.manual_seed(0)
+    layers = [nn.Conv1d(2, 4, 3, stride=2, groups=2), nn.BatchNorm1d(4), nn.AvgPool1d(2, padding=1), nn.Flatten()]
+    module = nn.Sequential(*layers, nn.Linear(12, 4), snn.Leaky(0.5, init_hidden=True, threshold=0.2)).eval()
+    agree(module, spikes(np.random.default_rng(0), (20, 2, 2, 10)), "snntorch", record=("spikes", "u", "v"))
+
+
+def test_a_lone_neuron_and_a_lone_layer_name():
+    network = capture(snn.Leaky(0.9, init_hidden=True).eval(), np.ones((3, 2, 4)), 1e-3)
+    assert network.outputs == ("leaky",)
+    assert network.source.paths == {"leaky": ""}
+    trace = run(network, np.ones((3, 2, 4)), engine="snntorch", record=("spikes", "v"))
+    assert trace.spikes["leaky"].shape == (3, 2, 4)
+
+
+def test_the_trained_module_keeps_its_graph():
+    """A membrane that still hangs in the graph of the last training step."""
+    module = nn.Sequential(nn.Linear(4, 3), snn.Leaky(torch.rand(3), init_hidden=True, learn_beta=True)).eval()
+    module(torch.ones(2, 4))
+    mem = module[1].mem
+    assert mem.grad_fn is not None
+    agree(module, np.ones((9, 2, 4), np.float32), "snntorch")
+    assert module[1].mem is mem
