@@ -89,7 +89,8 @@ def run(framework: str, job: Job) -> Trace:
             for handle in handles:
                 handle.remove()
     spikes, u, v = ({name: np.stack(rows) for name, rows in kept[what].items()} for what in ("spikes", "u", "v"))
-    notes = [note for path in source.paths.values() for note in FAMILIES[type(module.get_submodule(path))].notes]
+    modules = [module.get_submodule(path) for path in source.paths.values()]
+    notes = [note for each in modules for note in FAMILIES[type(each)].notes(each)]
     if "u" in job.record:
         notes += [HEAD_NOTE.format(repr(name)) for name in stepping.heads]
     engine = f"{framework} {version(framework)}"

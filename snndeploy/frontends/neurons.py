@@ -49,8 +49,11 @@ class Family:
     echo: str = ""
     # True if the states come and go as one structure, which is None before the first step
     packed = False
-    # what a reader of a trace should know
-    notes: tuple[str, ...] = ()
+
+    def notes(self, module: Any) -> tuple[str, ...]:
+        """What a reader of a trace of this module should know."""
+        del module
+        return ()
 
     def out_shape(self, module: Any, shape: Shape) -> Shape:
         """The shape of the population that gets `shape`."""

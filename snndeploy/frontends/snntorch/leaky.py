@@ -30,7 +30,14 @@ class Leaky(SnnTorchFamily):
 
     cls = snntorch.Leaky
     states = ("mem",)
-    notes = ("snnTorch's Leaky with reset 'zero' and delay stores its membrane unreset; v here is after the reset",)
+
+    def notes(self, module: Any) -> tuple[str, ...]:
+        if not self.stores_unreset(module):
+            return ()
+        return ("snnTorch's Leaky with reset 'zero' and delay stores its membrane unreset; v here is after the reset",)
+
+    def stores_unreset(self, module: Any) -> bool:
+        return bool(module.reset_delay) and int(module.reset_mechanism_val) == 1
 
     def reset(self, mechanism: str, delay: bool, threshold: Array) -> Reset:
         if mechanism == "none":
@@ -41,6 +48,6 @@ class Leaky(SnnTorchFamily):
 
     def membrane(self, module: Any, emitted: torch.Tensor) -> torch.Tensor:
         stored: torch.Tensor = module.mem
-        if module.reset_delay and int(module.reset_mechanism_val) == 1:
+        if self.stores_unreset(module):
             return torch.where(emitted != 0, torch.zeros_like(stored), stored)
         return stored
