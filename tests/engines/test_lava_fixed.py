@@ -160,6 +160,36 @@ def test_a_convolution_runs_as_one_matrix_with_its_exponent() -> None:
     assert_same_bits(run(network, spikes, "reference", EVERYTHING), lava)
 
 
+@pytest.mark.parametrize("onset", [0, 3])
+def test_a_constant_is_an_axon_that_is_always_on(onset: int) -> None:
+    chain = layers(PLAIN_LIF, SOFT)
+    constant = Projection("one", "p1", (Dense(np.array([[40], [20], [60]])),), 2, format=Format(1, 8, "excitatory"))
+    network = chain.with_(
+        inputs=(*chain.inputs, Input("one", (1,), "constant", onset)), projections=(*chain.projections, constant)
+    )
+    lava = run(network, np.zeros((15, 2, 3)), "lava", EVERYTHING)
+    assert_same_bits(run(network, np.zeros((15, 2, 3)), "reference", EVERYTHING), lava)
+    first = np.flatnonzero(lava.u["p1"][:, 0, 0])[0]
+    assert first == onset + 2
+
+
+def test_lava_finds_our_models_by_itself() -> None:
+    """It executes every file beside a process to find the models with a tag: ours have to bear that."""
+    from snndeploy.engines.lava.patches import load, quiet
+
+    load()
+    from lava.magma.core.run_configs import Loihi2SimCfg
+
+    from snndeploy.engines.lava.processes.rule_lif.models import PyRuleLIFModelFixed, PyRuleLIFModelFloat
+    from snndeploy.engines.lava.processes.rule_lif.process import RuleLIF
+
+    for tag, model in (("fixed_pt", PyRuleLIFModelFixed), ("floating_pt", PyRuleLIFModelFloat)):
+        with quiet():
+            process = RuleLIF(shape=(2,), start=1, numbers={"u": np.zeros(2), "v": np.zeros(2)}, settings={})
+            chosen = process.compile(Loihi2SimCfg(select_tag=tag)).proc_builders[process].proc_model
+        assert chosen.__name__ == model.__name__
+
+
 def test_what_lava_cannot_hold_is_refused_by_name() -> None:
     far = layers(PLAIN_LIF, PLAIN_LIF, delay=70)
     with pytest.raises(SnnDeployError, match=r"SD510 projection 'p0->p1': it takes 68 steps more"):
