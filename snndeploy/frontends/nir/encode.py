@@ -9,7 +9,7 @@
 | any other reset | v_reset: the value, or threshold - amount |
 | bias | v_leak; a constant: bias of one incoming Affine or convolution, else v_leak in the steady state |
 | graded value | a Scale behind the neuron |
-| delay | a Delay node of delay·dt in front of the maps; a loop onto itself has 1 by rule and needs none |
+| delay | a Delay node of delay·dt in front of the maps; a node that feeds itself is 1 late by rule and needs none |
 | maps without a node | one matrix over flattened vectors; the population is then flat |
 | integers | weight·2^exponent·64/scale and so on, see `nearest.py` |
 | population that feeds nothing | an Output, which nir would add by itself |
@@ -196,7 +196,8 @@ class _Encoder:
 
     def _projection(self, i: int, p: Projection, chain: list[Step]) -> None:
         before = self.exit[p.source]
-        if p.delay and not (p.source == p.target and p.delay == 1):
+        alone = p.source == p.target == self.entry[p.target, p.receptor]
+        if p.delay and not (alone and p.delay == 1):
             name = self._name(f"{p.name}_delay")
             self.nodes[name] = Node("Delay", {"delay": np.full(self.shape(p.source), p.delay * self.network.dt)})
             self._connect(before, name)
