@@ -21,7 +21,7 @@ from snndeploy.passes import constants, fold_gain, fold_values, merge_maps, rese
 from snndeploy.quantize import rules
 from snndeploy.quantize.activity import assumed, measured
 from snndeploy.quantize.drive import weighted_map
-from snndeploy.quantize.grid import biases, decays, mantissas
+from snndeploy.quantize.grid import biases, decays
 from snndeploy.quantize.search import Choice, search
 from snndeploy.quantize.worst_case import overflow, overflows
 from snndeploy.targets import Target, load
@@ -79,7 +79,8 @@ def quantize(network: Network, target: str | Path | Target, calibration: Any = N
             found.append(coarse)
             continue
         for choice in scales.ranked():
-            into = [_projection(p, choice, form) for p, form in zip(ready.into(each.name), choice.formats, strict=True)]
+            parts = zip(ready.into(each.name), choice.mantissas, choice.formats, strict=True)
+            into = [_projection(*part) for part in parts]
             made = Population(each.name, each.shape, _registers(network.population[each.name], each, choice, chip))
             if overflow(made, into, ready.shapes, chip, activity.largest) is None:
                 populations.append(made)
@@ -112,16 +113,16 @@ def _provenance(network: Network, target: Target, inputs: Mapping[str, Array] | 
     return {**network.provenance, "target": target.name, "calibration": said, **bound}
 
 
-def _projection(p: Projection, choice: Choice, form: Format) -> Projection:
+def _projection(p: Projection, values: Array, form: Format) -> Projection:
     at, each = weighted_map(p)
     given: Any = each
+    weight: Any = values.astype(np.int64)
     if isinstance(each, Sparse):
-        weight = each.weight.copy()
-        weight.data = mantissas(weight.data, choice.scale, form)
-        made = replace(given, weight=weight.astype(np.int64))
+        data, weight = weight, each.weight.astype(np.int64)
+        weight.data = data
     else:
-        made = replace(given, weight=mantissas(given.weight, choice.scale, form).astype(np.int64))
-    return replace(p, maps=(*p.maps[:at], made, *p.maps[at + 1 :]), receptor=0, format=form)
+        weight = weight.reshape(given.weight.shape)
+    return replace(p, maps=(*p.maps[:at], replace(given, weight=weight), *p.maps[at + 1 :]), receptor=0, format=form)
 
 
 def _registers(original: Population, each: Population, choice: Choice, target: Target) -> Registers:

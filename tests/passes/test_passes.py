@@ -119,7 +119,7 @@ def test_fold_gain_moves_gain_constant_and_initial_current():
 def test_an_unfiltered_constant_becomes_a_bias_and_a_filtered_one_an_axon():
     plain = passes.constants(one(Rule(0.5, receptors=(Receptor(0.0, gain=2.0, constant=0.25, onset=3),))))
     rule = plain.population["p"].rule
-    assert (rule.bias.item(), rule.bias_onset, plain.inputs) == (0.5, 3, one(rule).inputs) or len(plain.inputs) == 1
+    assert (rule.bias.item(), rule.bias_onset, len(plain.inputs)) == (0.5, 3, 1)
     filtered = passes.constants(one(Rule(0.5, receptors=(Receptor(0.5, constant=[0.25, 0.5, 0.0], onset=3),))))
     added = filtered.input["p_on"]
     assert (added.kind, added.onset, added.shape) == ("constant", 3, (1,))

@@ -75,7 +75,7 @@ def dyadic(rng: np.random.Generator, when: str) -> Network:
 @pytest.mark.parametrize("calibrated", [False, True])
 def test_a_dyadic_network_is_exact(when, calibrated):
     fired = 0
-    for seed in range(8):
+    for seed in range(4):
         rng = np.random.default_rng([seed, len(when)])
         network = dyadic(rng, when)
         x = spikes_for(rng, network, 40, 2)
@@ -85,7 +85,7 @@ def test_a_dyadic_network_is_exact(when, calibrated):
             assert np.array_equal(one.spikes[name], two.spikes[name]), (seed, name)
             np.testing.assert_array_equal(two.membrane(name), one.v[name])
             fired += int(one.spikes[name].sum())
-    assert fired > 500
+    assert fired > 250
 
 
 def test_dyadic_decays_are_exact_as_long_as_nothing_is_cut_off():
@@ -112,7 +112,7 @@ def test_at_least_theta_is_exact_for_whole_numbers_of_lsb():
 
 def test_random_networks_become_legal_and_stay_close():
     kept, worst, refused = [], 0.0, set()
-    for seed in range(40):
+    for seed in range(24):
         rng = np.random.default_rng([seed, 7])
         network = float_network(rng, PLAIN | {"reset value", "graded"})
         x = spikes_for(rng, network, 30, 4)
@@ -130,7 +130,7 @@ def test_random_networks_become_legal_and_stay_close():
         for row in report(network, made):
             worst = max(worst, abs(row.beta[0] - row.beta[1]), abs(row.alpha[0] - row.alpha[1]))
     assert refused <= {"SD602"}  # a float32 beta next to 1
-    assert len(kept) > 50
+    assert len(kept) > 30
     assert worst <= 1 / 8192 + 1e-12
     assert np.mean(kept) > 0.985
 
@@ -314,5 +314,5 @@ def test_braille_keeps_its_accuracy():
     float_right = run(network, x, engine="torch").decisions() == y
     integer_right = run(made, x, engine="torch").decisions() == y
     assert float_right.mean() == pytest.approx(0.964, abs=0.002)
-    assert integer_right.mean() >= 0.94
-    assert integer_right[200:].mean() >= 0.935
+    assert integer_right.mean() >= 0.945
+    assert integer_right[200:].mean() >= 0.94
