@@ -2,9 +2,13 @@
 
 import numpy as np
 import pytest
+import torch
 from random_networks import EVERY, float_network, integer_network, spikes_for
 
 from snndeploy.engines import run
+from snndeploy.engines.torch import schedule
+from snndeploy.errors import SnnDeployError
+from snndeploy.network import Dense, Format, Input, Network, Population, Projection, Registers, Reset, Rule
 
 ALL = ("spikes", "u", "v")
 
@@ -45,3 +49,115 @@ def test_integer_form_is_the_reference_bit_for_bit(block, extreme):
             for name in a:
                 assert a[name].dtype == b[name].dtype
                 assert np.array_equal(a[name], b[name]), (seed, what, name)
+
+
+@pytest.mark.parametrize("form", [float_network, integer_network])
+def test_chunks_of_time_change_nothing(form, monkeypatch):
+    for seed in range(12):
+        rng = np.random.default_rng([3, seed])
+        network = form(rng, EVERY)
+        spikes = spikes_for(rng, network, 23, 2)
+        options = {"dtype": "float64"} if form is float_network else {}
+        whole = run(network, spikes, "torch", ALL, **options)
+        for numbers in (0, 2 * 5 * sum(int(np.prod(shape)) for shape in network.shapes.values())):
+            done: list[tuple[int, int]] = []
+
+            def progress(*step, done=done):
+                done.append(step)
+
+            with monkeypatch.context() as patch:
+                patch.setattr(schedule, "CHUNK_NUMBERS", numbers)
+                parts = run(network, spikes, "torch", ALL, progress=progress, **options)
+            assert done[-1] == (23, 23)
+            assert len(done) == (23 if numbers == 0 else 5)
+            for name, want in whole.v.items():
+                np.testing.assert_allclose(parts.v[name], want, rtol=0, atol=0 if not options else 1e-9)
+            assert all(np.array_equal(parts.spikes[n], whole.spikes[n]) for n in whole.spikes)
+
+
+def test_only_what_was_asked_is_recorded():
+    rng = np.random.default_rng(5)
+    network = integer_network(rng, frozenset({"reset"}))
+    spikes = spikes_for(rng, network, 5, 2)
+    trace = run(network, spikes, "torch")
+    assert set(trace.spikes) == set(network.population)
+    assert not trace.u
+    assert not trace.v
+
+
+def counted(weight, exponent=0):
+    """One integer neuron that emits its membrane, fed with counts."""
+    rule = Registers(du=4095, dv=0, vth=None, reset=Reset("none", 0))
+    projection = Projection("in", "n", (Dense(np.array([[weight]])),), format=Format(exponent))
+    return Network(1e-3, (Input("in", (1,), "counts"),), (Population("n", (1,), rule),), (projection,), ("n",))
+
+
+@pytest.mark.parametrize("count", [2**24 + 1, 2**44 - 1])
+def test_large_counts_wrap_as_registers_do(count):
+    network, spikes = counted(254, -8), np.full((3, 1, 1), count)
+    want, got = both(network, spikes)
+    assert np.array_equal(want.u["n"], got.u["n"])
+    assert np.array_equal(want.v["n"], got.v["n"])
+
+
+def refused(network, spikes, **options):
+    with pytest.raises(SnnDeployError) as caught:
+        run(network, spikes, "torch", **options)
+    return [finding.code for finding in caught.value.findings]
+
+
+def test_what_it_cannot_do_is_refused():
+    x = np.ones((3, 1, 1))
+    whole = counted(2)
+    real = whole.with_(inputs=(Input("in", (1,), "real"),))
+    assert refused(whole, np.full((3, 1, 1), 2**52)) == ["SD523"]
+    # legality or the engine may refuse it first; never a traceback
+    assert refused(real, x)
+    assert refused(whole, x, dtype="float64") == ["SD521"]
+    assert refused(whole, x, device="abacus") == ["SD520"]
+    assert refused(whole, x, device="meta") == ["SD520"]
+    assert refused(whole, x, device="cuda:99") == ["SD520"]
+    assert refused(whole, x, speed="high") == ["SD503"]
+    population = Population("n", (1,), Rule(beta=0.5))
+    single = Network(
+        1e-3, (Input("in", (1,)),), (population,), (Projection("in", "n", (Dense(np.ones((1, 1))),)),), ("n",)
+    )
+    assert refused(single, x, dtype="float16") == ["SD521"]
+    before = torch.get_float32_matmul_precision()
+    try:
+        torch.set_float32_matmul_precision("high")
+        assert refused(single, x) == ["SD521"]
+        assert run(single, x, "torch", dtype="float64").dtype == "float64"
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
+def test_torch_is_left_as_it_was():
+    def state():
+        return (
+            torch.get_default_dtype(),
+            torch.is_grad_enabled(),
+            torch.is_inference_mode_enabled(),
+            torch.get_num_threads(),
+            torch.are_deterministic_algorithms_enabled(),
+            torch.backends.cudnn.allow_tf32,
+            torch.initial_seed(),
+        )
+
+    rng = np.random.default_rng(6)
+    network = float_network(rng)
+    before = state()
+    run(network, spikes_for(rng, network, 5, 2), "torch")
+    assert state() == before
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_cuda_is_the_reference():
+    for seed in range(40):
+        rng = np.random.default_rng([4, seed])
+        whole, real = integer_network(rng, EVERY, extreme=bool(seed % 2)), float_network(rng)
+        want, got = both(whole, spikes_for(rng, whole, 25, 3), device="cuda")
+        assert all(np.array_equal(want.v[name], got.v[name]) for name in want.v)
+        assert all(np.array_equal(want.u[name], got.u[name]) for name in want.u)
+        want, got = both(real, spikes_for(rng, real, 25, 3), device="cuda", dtype="float64")
+        assert all(np.array_equal(want.spikes[name], got.spikes[name]) for name in want.spikes)
