@@ -6,6 +6,8 @@ count follows its input more finely. Loihi 2 needs a programmed neuron for that.
 
 from __future__ import annotations
 
+from collections import OrderedDict
+
 import snntorch as snn
 from snntorch import surrogate
 from torch import nn
@@ -23,16 +25,17 @@ def build() -> nn.Sequential:
     def leaky(**settings: object) -> snn.Leaky:
         return snn.Leaky(beta=0.9, spike_grad=surrogate.atan(), init_hidden=True, **settings)
 
-    return nn.Sequential(
-        nn.Conv2d(1, 8, 3, padding=1),
-        leaky(reset_mechanism="zero"),
-        nn.AvgPool2d(2),
-        nn.Conv2d(8, 16, 3, padding=1),
-        leaky(reset_mechanism="zero"),
-        nn.Flatten(),
-        nn.Linear(16 * 4 * 4, 10),
-        leaky(reset_mechanism="subtract"),
-    )
+    layers = {
+        "conv1": nn.Conv2d(1, 8, 3, padding=1),
+        "lif1": leaky(reset_mechanism="zero"),
+        "pool": nn.AvgPool2d(2),
+        "conv2": nn.Conv2d(8, 16, 3, padding=1),
+        "lif2": leaky(reset_mechanism="zero"),
+        "flatten": nn.Flatten(),
+        "fc": nn.Linear(16 * 4 * 4, 10),
+        "out": leaky(reset_mechanism="subtract"),
+    }
+    return nn.Sequential(OrderedDict(layers))
 
 
 def data() -> Data:

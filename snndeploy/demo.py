@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from snndeploy.files import check_output, replacing
+from snndeploy.errors import error
+from snndeploy.files import check_output, replacing, short
 
 if TYPE_CHECKING:
     from snndeploy.conform import Comparison
@@ -27,13 +29,14 @@ Progress = Callable[[int, int, str], None]
 
 @dataclass(frozen=True)
 class Size:
-    """How many test samples each part uses; None: all of them. Lava computes one sample after the other."""
+    """How many samples each part uses; None: all of them. Lava computes one sample after the other, its official
+    runtime starts processes for each."""
 
     prove: int = 64
     calibrate: int = 128
     test: int | None = None
-    lava: int = 16
-    runtime: int = 1
+    lava: int | None = None
+    runtime: int = 2
     epochs: int | None = None
 
 
@@ -49,11 +52,12 @@ def run(
     Raises:
         SnnDeployError: a step is refused. That engines disagree is no error: it is in the verdict, `ok` is False.
     """
-    output.mkdir(parents=True, exist_ok=True)
-    check_output(output / "verdict.json")
+    prepare_folder(output)
     size = QUICK if quick else FULL
     start = time.perf_counter()
-    found = {Path(name).stem: _model(name, output, target, size, progress, say) for name in models}
+    # layers this small gain nothing from a second thread, and threads that wait for each other stall a busy machine
+    with one_torch_thread():
+        found = {Path(name).stem: _model(name, output, target, size, progress, say) for name in models}
     verdict = {
         "ok": all(each["ok"] for each in found.values()),
         "target": target.name,
@@ -64,6 +68,27 @@ def run(
     with replacing(output / "verdict.json") as temporary:
         temporary.write_text(json.dumps(verdict, indent=2, allow_nan=False) + "\n")
     return verdict
+
+
+@contextmanager
+def one_torch_thread() -> Iterator[None]:
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def prepare_folder(path: Path) -> None:
+    """Makes the folder. Raises SnnDeployError SD802 if that is impossible."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise error("SD802", str(path), f"the folder cannot be made ({short(problem)})", "choose another") from problem
+    check_output(path / "verdict.json")
 
 
 def _model(name: str, output: Path, target: Target, size: Size, progress: Progress, say: Say) -> dict[str, Any]:
@@ -178,26 +203,27 @@ def _accuracy(trace: Trace, labels: Any) -> float:
 
 def print_tables(console: Any, verdict: dict[str, Any]) -> None:
     """The verdict for people: what is identical, what is not, and where float and integer first part."""
-    from rich.markup import escape
     from rich.table import Table
 
     for name, model in verdict["models"].items():
-        title = f"{name}: {model['samples']} test digits of {model['steps']} steps, {model['cores']} cores"
-        table = Table("form", "engine", "digits", "accuracy", "against the reference", "seconds", title=title)
+        title = f"{name}: {model['steps']} steps per digit, {model['cores']} cores of {verdict['target']}"
+        table = Table("form", "engine", "digits", "accuracy", "spikes against the reference", title=title, min_width=78)
         for form in ("float", "integer"):
             accuracy = model["accuracy"][form]
-            table.add_row(
-                form, "reference", str(model["samples"]), f"{accuracy['reference']:.1%}", "is the definition", ""
-            )
+            table.add_row(form, "reference", str(model["samples"]), f"{accuracy['reference']:.1%}", "is the definition")
             for engine, each in model[form].items():
                 colour = "green" if each["agrees"] else "bold red"
-                cells = (str(each["samples"]), f"{accuracy[engine]:.1%}", f"[{colour}]{escape(each['verdict'])}[/]")
-                table.add_row(form, each["engine"], *cells, f"{each['seconds']:.1f}")
+                also = ", u and v too" if form == "integer" and each["identical"] else ""
+                verdict_text = f"[{colour}]{each['verdict']}{also}[/]"
+                table.add_row("", engine, str(each["samples"]), f"{accuracy[engine]:.1%}", verdict_text)
             table.add_section()
         parted = model["float_and_integer"]
-        same = "the same spikes" if parted["first"] is None else _place(parted["first"])
-        table.add_row("both", "float | integer", str(model["samples"]), "", same, "")
+        bins, differing = (sum(row[key] for row in parted["table"]) for key in ("bins", "differing"))
+        moved = "the same spikes" if parted["first"] is None else f"{differing / bins:.2%} of bins differ"
+        table.add_row("both", "float | integer", str(model["samples"]), "", moved)
         console.print(table)
+        if parted["first"] is not None:
+            console.print(f"float and integer first part at {_place(parted['first'])}", markup=False)
         console.print(f"decisions kept by the integers: {model['decisions_kept']:.1%}", markup=False)
         for form, whole in model["lossless"].items():
             if not whole:
@@ -206,8 +232,8 @@ def print_tables(console: Any, verdict: dict[str, Any]) -> None:
 
 
 def _place(first: dict[str, Any]) -> str:
-    return (
-        f"first differ at step {first['step']}, {first['population']}{first['index']}, digit {first['batch']}".replace(
-            "[", "\\["
-        )
-    )
+    place = f"step {first['step']}, {first['population']}{first['index']}, digit {first['batch']}"
+    if first["margin"] is None or first["spike_a"] is None:
+        return place
+    who = "float spikes" if first["spike_a"] else "the integers spike"
+    return f"{place}: only {who}, the float membrane is {abs(first['margin']):.2g} from its threshold"

@@ -46,7 +46,7 @@ def draw(real: Trace, whole: Trace, parted: Comparison, labels: Any, path: Path,
     _raster(axes[0], image[:, sample] > 0, None, name)
     for axis, population in zip(axes[1:-1], populations, strict=True):
         _raster(axis, real.spikes[population][:, sample], whole.spikes[population][:, sample], population)
-    counts = figure.add_subplot(grid[len(heights) - 2, 0])
+    counts = figure.add_subplot(grid[max(1, len(heights) - 3) : len(heights) - 1, 0])
     _counts(counts, real.spikes[populations[-1]][:, sample], whole.spikes[populations[-1]][:, sample])
     where = populations[0] if parted.first is None else parted.first.population
     _membrane(axes[-1], real, whole, where, sample, parted)
@@ -55,11 +55,11 @@ def draw(real: Trace, whole: Trace, parted: Comparison, labels: Any, path: Path,
         each.tick_params(labelbottom=False)
     handles = [
         axes[0].plot([], [], "s", ms=6, color=colour, label=text)[0]
-        for colour, text in ((BOTH, "both"), (FLOAT, "float only"), (INTEGER, "integers only"))
+        for colour, text in ((BOTH, "float and integers"), (FLOAT, "float"), (INTEGER, "integers"))
     ]
     legend = figure.add_subplot(grid[len(heights) - 1, 0])
     legend.axis("off")
-    legend.legend(handles=handles, loc="center left", frameon=False, title="spikes", alignment="left")
+    legend.legend(handles=handles, loc="center left", frameon=False, alignment="left")
     with replacing(path) as temporary:
         figure.savefig(temporary, format="png")
 
@@ -85,12 +85,13 @@ def _raster(axis: Any, real: Any, whole: Any, name: str) -> None:
     a = real.reshape(len(real), -1)
     b = a if whole is None else whole.reshape(len(whole), -1)
     neurons = a.shape[1]
-    size = float(np.clip(500 / neurons, 1.2, 30))
-    for spikes, colour in ((a & b, BOTH), (a & ~b, FLOAT), (b & ~a, INTEGER)):
+    thin = float(np.clip(90 / neurons, 0.7, 5))
+    for spikes, colour, width in ((a & b, BOTH, thin), (a & ~b, FLOAT, thin + 1), (b & ~a, INTEGER, thin + 1)):
         step, neuron = np.nonzero(spikes)
-        axis.scatter(step, neuron, s=size if colour == BOTH else size * 1.8, c=colour, marker="s", linewidths=0)
+        axis.hlines(neuron, step - 0.36, step + 0.36, color=colour, lw=width)
     axis.set_xlim(-0.7, len(a) - 0.3)
     axis.set_ylim(neurons - 0.5, -0.5)
+    axis.yaxis.get_major_locator().set_params(integer=True, nbins=4)
     axis.set_ylabel(f"{name}\n{neurons} neurons", fontsize=9)
     differ = int((a != b).sum())
     if whole is not None:
@@ -105,7 +106,8 @@ def _counts(axis: Any, real: Any, whole: Any) -> None:
     axis.barh(place + 0.2, b, 0.4, color=INTEGER)
     axis.invert_yaxis()
     axis.set_yticks(place[:: max(1, a.size // 10)])
-    axis.set_title("output spike counts", fontsize=9)
+    axis.xaxis.get_major_locator().set_params(integer=True)
+    axis.set_title("output spikes per class", fontsize=9)
     _bare(axis)
 
 
@@ -118,19 +120,27 @@ def _membrane(axis: Any, real: Trace, whole: Trace, population: str, sample: int
     index = first.index if first is not None else np.unravel_index(int(spikes.argmax()), spikes.shape)
     line_a, line_b = a[(slice(None), *index)], b[(slice(None), *index)]
     steps = np.arange(len(line_a))
-    axis.plot(steps, line_a, color=FLOAT, lw=2.4, alpha=0.75, label="float")
-    axis.plot(steps, line_b, color=INTEGER, lw=1.2, marker="o", ms=3, label="integers")
+    axis.plot(steps, line_a, color=FLOAT, lw=2.4, alpha=0.75)
+    axis.plot(steps, line_b, color=INTEGER, lw=1.2, marker="o", ms=3)
     rule = whole.network.population[population].rule
     if isinstance(rule, Registers) and rule.vth is not None:
         level = (np.asarray(rule.vth) << STATE_SHIFT) / np.asarray(rule.scale) + np.asarray(rule.offset)
         threshold = float(np.broadcast_to(level, spikes.shape)[tuple(index)])
         axis.axhline(threshold, color=FAINT, ls="--", lw=1, zorder=0)
-        axis.annotate("θ", (steps[-1], threshold), fontsize=9, va="bottom", color="gray")
+        axis.annotate("θ", (len(steps) - 0.6, threshold), fontsize=9, va="center", color="gray")
+        top = max(threshold, float(line_a.max()), float(line_b.max()))
+        reach = top - min(0.0, float(line_a.min()), float(line_b.min()))
+        for form, colour, lift in ((real, FLOAT, 0.1), (whole, INTEGER, 0.2)):
+            fired = np.flatnonzero(form.spikes[population][(slice(None), sample, *index)])
+            axis.plot(fired, np.full(fired.size, top + lift * reach), "v", color=colour, ms=5)
     if first is not None:
         axis.axvline(first.step, color=FAINT, lw=6, zorder=0)
-        note = f"first difference: step {first.step}"
-        axis.annotate(note, (first.step, axis.get_ylim()[0]), fontsize=8, va="bottom", xytext=(4, 2),
-                      textcoords="offset points")  # fmt: skip
+        side = "left" if first.step < len(steps) / 2 else "right"
+        axis.annotate(
+            f"first difference, by {abs(first.margin):.2g} at the threshold" if first.margin else "first difference",
+            (first.step, axis.get_ylim()[0]), xytext=(8 if side == "left" else -8, 2), textcoords="offset points",
+            fontsize=8, va="bottom", ha=side, bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.7, "pad": 1},
+        )  # fmt: skip
     axis.set_ylabel(f"{population}{[int(i) for i in index]}\nstored v", fontsize=9)
-    axis.legend(fontsize=8, frameon=False, loc="upper left", ncols=2)
+    axis.set_title("lines: membrane after the step; triangles: spikes", fontsize=8, loc="right", pad=2)
     _bare(axis)
