@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+SHARED = Path("/dev/shm")
 PERIOD = 0.05
 PATIENCE = 40
 EXIT_FAILED = 3
@@ -29,8 +30,15 @@ class Guard:
         threading.Thread(target=self._watch, daemon=True).start()
 
     def fail(self, text: str) -> None:
-        """Writes the cause and ends the worker at once; the first cause wins."""
+        """Writes the cause, removes the shared memory and ends the worker at once; the first cause wins.
+
+        The parent finds shared memory by the processes that hold it, but they may all have ended with the first.
+        """
         with self.lock:
+            for runtime in self.runtimes:
+                infrastructure = runtime._messaging_infrastructure
+                for handle in infrastructure.smm._shared_memory_handles if infrastructure else []:
+                    (SHARED / handle.name).unlink(missing_ok=True)
             part = self.folder / "error.part"
             part.write_text(text)
             part.replace(self.folder / "error.txt")

@@ -16,12 +16,12 @@ from pathlib import Path
 import numpy as np
 
 from snndeploy.engines.lava.exchange import save
+from snndeploy.engines.lava.guard import SHARED
 from snndeploy.engines.lava.plan import Plan, feed_data
 from snndeploy.errors import SnnDeployError, error
 from snndeploy.network.arrays import Array
 
 WORKER = (sys.executable, "-P", "-m", "snndeploy.engines.lava.worker")
-SHARED = Path("/dev/shm")
 WHERE = "engine 'lava', mode 'runtime'"
 
 
