@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from snndeploy.engines.base import ENGINES, Job, Progress, load
-from snndeploy.engines.inputs import as_inputs
 from snndeploy.engines.trace import Trace, wanted
 from snndeploy.errors import raise_errors
 from snndeploy.network import spec
+from snndeploy.network.inputs import as_inputs
 from snndeploy.network.network import Network
 
 __all__ = ["ENGINES", "Trace", "run"]

@@ -20,7 +20,7 @@ class Job:
     """What to run and what to keep.
 
     Attributes:
-        inputs: checked arrays, see `inputs.as_inputs`.
+        inputs: checked arrays, see `network.inputs.as_inputs`.
         record: what to keep, see `trace.wanted`.
         raw: keep the engine's own time, latency and all.
         progress: called as (steps done, steps in all); engines that cannot tell call it once at the end.

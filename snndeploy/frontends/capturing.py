@@ -11,7 +11,6 @@ from typing import Any, cast
 import numpy as np
 import torch
 
-from snndeploy.engines.inputs import as_inputs
 from snndeploy.errors import Finding, error, raise_errors
 from snndeploy.frontends import neurons
 from snndeploy.frontends.layers import LAYERS
@@ -20,6 +19,7 @@ from snndeploy.frontends.tracer import STEPS, Tracer
 from snndeploy.frontends.value import Path, Sum
 from snndeploy.network import spec
 from snndeploy.network.arrays import Array, equal
+from snndeploy.network.inputs import as_inputs
 from snndeploy.network.network import Decision, Input, InputKind, Network, Population, Projection, Source
 from snndeploy.network.rule import Rule
 

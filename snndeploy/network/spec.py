@@ -186,6 +186,12 @@ REGISTER_LIMITS: dict[str, tuple[int, int]] = {
 }
 
 
+def integers_come_in(network: Network) -> Breaches:
+    for each in network.inputs:
+        if network.form == "integer" and each.kind == "real":
+            yield Finding("SD111", f"input {each.name!r}", "real numbers cannot enter the integer form", "encode them")
+
+
 def every_register_holds_its_value(network: Network) -> Breaches:
     for each in network.populations:
         if not isinstance(each.rule, Registers):
@@ -260,6 +266,7 @@ RULES: tuple[SpecRule, ...] = (
     every_float_setting_is_in_range,
     every_projection_setting_is_in_range,
     forms_are_not_mixed,
+    integers_come_in,
     every_register_holds_its_value,
     every_weight_is_on_its_grid,
 )

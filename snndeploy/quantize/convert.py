@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from snndeploy.engines.inputs import as_inputs
 from snndeploy.errors import Finding, SnnDeployError, raise_errors
 from snndeploy.network import spec
 from snndeploy.network.arrays import Array
+from snndeploy.network.inputs import as_inputs
 from snndeploy.network.maps import Sparse
 from snndeploy.network.network import Network, Population, Projection
 from snndeploy.network.registers import STATE_SHIFT, Format, Registers

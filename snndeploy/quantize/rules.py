@@ -38,10 +38,14 @@ def every_reset_is_one_that_the_target_has(network: Network, target: Target) -> 
         fix = "train with a reset to zero in the step of the spike, or choose a target with programmable neurons"
         if reset.kind not in neuron.reset_kinds.value:
             have = ", ".join(neuron.reset_kinds.value)
-            yield Finding("SD206", where, f"its reset is {reset.kind!r}; {target.name} has {have}", fix)
+            yield Finding(
+                "SD206", where, f"its reset is {reset.kind!r}; the neurons of {target.name} only do {have}", fix
+            )
         elif reset.kind != "none" and reset.when not in neuron.reset_times.value:
             have = ", ".join(neuron.reset_times.value)
-            yield Finding("SD206", where, f"its reset acts {reset.when!r}; {target.name} has {have}", fix)
+            yield Finding(
+                "SD206", where, f"its reset acts {reset.when!r}; the neurons of {target.name} only do {have}", fix
+            )
         shifts = isinstance(rule, Rule)  # quantising shifts the membrane so that the reset is to zero
         if reset.kind == "to" and neuron.reset_to_zero_only.value and not shifts and np.any(reset.value):
             yield Finding("SD206", where, f"its reset is to {number(reset.value)}, not to zero", "quantise again")

@@ -94,6 +94,7 @@ BREACHES = {
         {"SD106"},
     ),
     "mixed forms": (integer().with_(projections=(replace(integer().projections[0], format=None),)), {"SD107"}),
+    "real input": (integer().with_(inputs=(Input("in", (2,), "real"),)), {"SD111"}),
     "float weights": (projection(integer(), maps=(Dense(np.full((3, 2), 0.5)),)), {"SD107"}),
     "average": (
         integer().with_(
