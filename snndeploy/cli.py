@@ -48,16 +48,19 @@ def options(
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    as_json = "--json" in given
-    if not sys.warnoptions:
-        # what concerns the reader is a finding; warnings here are those of other packages
-        warnings.simplefilter("ignore")
+    with warnings.catch_warnings():
+        if not sys.warnoptions:
+            # what concerns the reader is a finding; warnings here are those of other packages
+            warnings.simplefilter("ignore")
+        return _run(given, "--json" in given)
+
+
+def _run(given: list[str], as_json: bool) -> int:
     try:
         return int(app(given, prog_name="snndeploy", standalone_mode=False) or 0)
     except SnnDeployError as problem:
         return _fail(problem.findings, problem.exit_code, as_json)
     except (KeyboardInterrupt, typer.Abort):
-        sys.stderr.write("interrupted\n")
         return 130
     except BrokenPipeError:
         # the reader of stdout went away (snndeploy ... | head)
@@ -65,9 +68,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 141
     except Exception as problem:
         if hasattr(problem, "format_message"):
-            command = " ".join(["snndeploy", *given[:1]])
-            fix = f"{command} --help" if given[:1] and not given[0].startswith("-") else "snndeploy --help"
-            return _fail((Finding("SD800", command, problem.format_message(), fix),), 2, as_json)
+            named = given[:1] and not given[0].startswith("-")
+            command = f"snndeploy {given[0]}" if named else "snndeploy"
+            return _fail((Finding("SD800", command, problem.format_message(), f"{command} --help"),), 2, as_json)
         if "--debug" in given:
             raise
         return _fail((_unforeseen(problem),), 2, as_json)

@@ -34,7 +34,7 @@ def capture(
         module: a torch module over one step, in eval mode, as trained.
         sample: (time, batch, *shape), NumPy or torch; what the network will be fed with.
         dt: seconds per step.
-        decision: how the network decides; the spike count of its output, or the last membrane, if nothing is said.
+        decision: how classes are decided, "spike-count", "last-v" or "max-v"; None: the network decides nothing.
         input_kind: "binary", "counts" or "real"; read from the sample if nothing is said.
 
     Raises:

@@ -18,7 +18,7 @@ def capture(
     weights: Annotated[Path | None, typer.Option("--weights", help="A state_dict; plain tensors only.")] = None,
     dt: Annotated[float, typer.Option("--dt", help="Seconds per step.")] = 1e-3,
     decision: Annotated[
-        str | None, typer.Option("--decision", help="spike-count, last-v or max-v; chosen by the output otherwise.")
+        str | None, typer.Option("--decision", help="How classes are decided: spike-count, last-v or max-v.")
     ] = None,
     kind: Annotated[str | None, typer.Option("--kind", help="binary, counts or real; read from the sample.")] = None,
     json: opt.Json = False,

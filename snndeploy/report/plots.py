@@ -135,12 +135,8 @@ def _membrane(axis: Any, real: Trace, whole: Trace, population: str, sample: int
             axis.plot(fired, np.full(fired.size, top + lift * reach), "v", color=colour, ms=5)
     if first is not None:
         axis.axvline(first.step, color=FAINT, lw=6, zorder=0)
-        side = "left" if first.step < len(steps) / 2 else "right"
-        axis.annotate(
-            f"first difference, by {abs(first.margin):.2g} at the threshold" if first.margin else "first difference",
-            (first.step, axis.get_ylim()[0]), xytext=(8 if side == "left" else -8, 2), textcoords="offset points",
-            fontsize=8, va="bottom", ha=side, bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.7, "pad": 1},
-        )  # fmt: skip
+        text = "first difference" if not first.margin else f"first difference, {abs(first.margin):.2g} from θ"
+        axis.set_title(f"step {first.step}: {text}", fontsize=8, loc="left", pad=2)
     axis.set_ylabel(f"{population}{[int(i) for i in index]}\nstored v", fontsize=9)
     axis.set_title("lines: membrane after the step; triangles: spikes", fontsize=8, loc="right", pad=2)
     _bare(axis)

@@ -57,14 +57,15 @@ def train(
         progress: called as (batches done, batches in all, text).
 
     Raises:
-        SnnDeployError SD807: there is no such device, or the loss is not a number any more.
+        SnnDeployError SD807: there is no such device, a setting is out of its range, or weights become NaN or infinite.
     """
     if device not in ("cpu", "cuda", "auto"):
         raise error("SD807", f"device {device!r}", "there is no such device", "choose from cpu, cuda, auto")
     if device == "cuda" and not torch.cuda.is_available():
         raise error("SD807", "device 'cuda'", "torch finds no CUDA device here", "device='cpu'")
-    if epochs < 1 or batch < 1:
-        raise error("SD807", "train", f"epochs = {epochs} and batch = {batch} must be at least 1")
+    if epochs < 1 or batch < 1 or not 0 < lr < float("inf"):
+        what = f"epochs = {epochs} and batch = {batch} must be at least 1, lr = {lr:g} finite and above 0"
+        raise error("SD807", "train", what)
     from lightning_fabric import Fabric
 
     torch.manual_seed(seed)
@@ -86,8 +87,6 @@ def train(
         for part in torch.split(torch.randperm(count, generator=order), batch):
             spikes = forward(x[:, part])
             loss = rate_loss(spikes, y[part], scale)
-            if not torch.isfinite(loss):
-                raise error("SD807", f"epoch {epoch + 1}", f"the loss is {loss.item()}", f"lower lr (now {lr:g})")
             optimizer.zero_grad()
             fabric.backward(loss)
             optimizer.step()
@@ -97,6 +96,11 @@ def train(
             done += 1
             if progress is not None:
                 progress(done, steps, f"epoch {epoch + 1} of {epochs}, loss {loss.item():.3f}")
+        # spikes are 0 or 1 whatever happens, so that a loss stays finite when the weights are not
+        lost = [name for name, p in module.named_parameters() if not torch.isfinite(p).all()]
+        if lost:
+            what = f"{', '.join(lost)} are NaN or infinite after epoch {epoch + 1}"
+            raise error("SD807", type(module).__name__, what, f"check the samples for NaN, or lower lr (now {lr:g})")
         history.append((total / count, right / count))
     module.cpu().eval()
     return Trained(history[-1][0], accuracy(module, data.test, data.test_labels), tuple(history))

@@ -1,0 +1,164 @@
+"""The commands, end to end on files: from a module file to two traces that are compared."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+import snndeploy as sd
+from snndeploy import cli
+from snndeploy.engines import trace_file
+from snndeploy.network.arrays import equal
+
+MODEL = """
+import snntorch as snn
+from torch import nn
+
+def build():
+    return nn.Sequential(nn.Linear(5, 6), snn.Leaky(beta=0.75, init_hidden=True, reset_mechanism="zero"),
+                         nn.Linear(6, 3), snn.Leaky(beta=0.5, init_hidden=True, reset_mechanism="zero"))
+"""
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """A folder with mine.py, w.pt, x.npy, and what capture and quantize make of them."""
+    folder = tmp_path_factory.mktemp("cli")
+    (folder / "mine.py").write_text(MODEL)
+    x = (np.random.default_rng(0).random((30, 4, 5)) < 0.5).astype(np.float32)
+    np.save(folder / "x.npy", x)
+    from snndeploy import models
+
+    torch.manual_seed(3)
+    module = models.build(str(folder / "mine.py"))
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.mul_(2)
+    torch.save(module.state_dict(), folder / "w.pt")
+    give = [f"{folder}/mine.py:build", "--weights", f"{folder}/w.pt", "--sample", f"{folder}/x.npy"]
+    assert cli.main(["capture", *give, "--decision", "spike-count", "-o", f"{folder}/m.nir", "--json"]) == 0
+    quantize = ["quantize", f"{folder}/m.nir", "--target", "loihi2", "--calibration", f"{folder}/x.npy"]
+    assert cli.main([*quantize, "-o", f"{folder}/q.nir", "--json"]) == 0
+    return folder
+
+
+def document(capsys):
+    """The one JSON document on stdout; nothing on stderr."""
+    out, err = capsys.readouterr()
+    assert not err
+    return json.loads(out)
+
+
+def test_the_captured_network_holds_the_weights_of_the_file(files):
+    net = sd.read(files / "m.nir")
+    state = torch.load(files / "w.pt", weights_only=True)
+    assert net.form == "float"
+    weights = [each.weight for p in net.projections for each in p.maps if each.weighted]
+    assert {w.shape for w in weights} == {(6, 5), (3, 6)}
+    for weight in weights:
+        name = "0.weight" if weight.shape == (6, 5) else "2.weight"
+        assert np.array_equal(weight, state[name].double().numpy())
+    assert sd.read(files / "q.nir").form == "integer"
+
+
+def test_run_and_compare_traces(files, capsys):
+    for engine in ("reference", "torch"):
+        args = ["run", f"{files}/q.nir", "--input", f"{files}/x.npy", "--engine", engine, "--record", "spikes,u,v"]
+        assert cli.main([*args, "-o", f"{files}/{engine}.npz", "--json"]) == 0
+        said = document(capsys)
+        assert said["steps"] == 30
+        assert said["samples"] == 4
+        assert sum(said["spikes"].values()) > 0
+    assert cli.main(["compare", f"{files}/reference.npz", f"{files}/torch.npz", "--json"]) == 0
+    assert document(capsys)["comparisons"][0]["identical"] is True
+
+
+def test_a_trace_that_was_tampered_with_is_told_apart(files, tmp_path, capsys):
+    net, x = sd.read(files / "q.nir"), np.load(files / "x.npy")
+    trace = sd.run(net, x, record=("spikes", "u", "v"))
+    trace_file.write(trace, tmp_path / "a.npz")
+    name = next(iter(trace.spikes))
+    trace.spikes[name][7, 2, 1] ^= True
+    trace_file.write(trace, tmp_path / "b.npz")
+    assert cli.main(["compare", f"{tmp_path}/a.npz", f"{tmp_path}/b.npz", "--json"]) == 1
+    first = document(capsys)["comparisons"][0]["first"]
+    assert (first["step"], first["population"], first["batch"], first["index"]) == (7, name, 2, [1])
+
+
+def test_a_trace_comes_back_bit_for_bit(files, tmp_path):
+    net, x = sd.read(files / "m.nir"), np.load(files / "x.npy")
+    trace = sd.run(net, x, record=("spikes", "u", "v"))
+    trace_file.write(trace, tmp_path / "t.npz")
+    back = trace_file.read(tmp_path / "t.npz")
+    assert equal(back.network, net)
+    assert (back.engine, back.dtype, back.latency, back.notes, back.raw) == (
+        *(trace.engine, trace.dtype, dict(trace.latency), trace.notes, trace.raw),
+    )
+    for group in trace_file.GROUPS:
+        ours, theirs = getattr(trace, group), getattr(back, group)
+        assert set(ours) == set(theirs)
+        assert all(equal(ours[each], theirs[each]) for each in ours)
+
+
+def test_compare_across_engines(files, capsys):
+    args = ["compare", f"{files}/m.nir", "--input", f"{files}/x.npy", "--engines", "reference,torch,lava", "--json"]
+    assert cli.main(args) == 0
+    found = document(capsys)
+    assert found["agrees"] is True
+    assert len(found["comparisons"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        (["inspect", "m.nir"], ["float network", "input", "dense 6×5"]),
+        (["inspect", "q.nir"], ["integer network", "dv"]),
+        (["lint", "m.nir", "--target", "loihi2"], ["nothing in the way"]),
+        (["place", "q.nir", "--target", "loihi2"], ["cores of loihi2"]),
+        (["run", "m.nir", "--input", "x.npy"], ["4 samples of 30 steps", "decisions"]),
+    ],
+)
+def test_readable_text_and_one_json_document(files, capsys, monkeypatch, command, words):
+    monkeypatch.chdir(files)
+    assert cli.main(command) == 0
+    text = capsys.readouterr().out
+    assert all(word in text for word in words)
+    assert cli.main([*command, "--json"]) == 0
+    assert isinstance(document(capsys), dict)
+
+
+def test_doctor_sees_every_engine_run(capsys):
+    assert cli.main(["doctor", "--json"]) == 0
+    found = document(capsys)
+    assert {each["state"] for each in found["engines"].values()} == {"runs"}
+    assert found["packages"]["lava-nc"] == "0.10.0"
+
+
+def test_install_lava_says_what_it_would_do(capsys):
+    assert cli.main(["install-lava", "--dry-run", "--json"]) == 0
+    commands = document(capsys)["commands"]
+    assert commands[-1].endswith("--no-deps --ignore-requires-python lava-nc==0.10.0")
+
+
+def test_help_and_import_load_no_framework():
+    heavy = ["torch", "snntorch", "norse", "nir", "lava", "matplotlib", "sklearn", "scipy", "lightning_fabric", "numpy"]
+    code = (
+        "import sys, snndeploy, snndeploy.cli\n"
+        "assert snndeploy.cli.main(['--help']) == 0\n"
+        f"print([name for name in {heavy!r} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_a_verb_is_not_hidden_by_the_package_of_its_name():
+    import importlib
+
+    for name in ("quantize", "lint"):
+        importlib.import_module(f"snndeploy.{name}")
+    assert callable(sd.quantize)
+    assert callable(sd.lint)
+    assert not set(sd.__all__) - set(dir(sd))

@@ -1,0 +1,59 @@
+"""Model files: shipped and a user's own, found and loaded alike."""
+
+import importlib
+import pickle
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from snndeploy import models
+from snndeploy.errors import SnnDeployError
+
+
+def test_shipped_models_are_found_by_name():
+    assert models.shipped() == ["digits_csnn", "digits_norse"]
+
+
+@pytest.mark.parametrize("name", ["digits_csnn", "digits_norse"])
+def test_a_shipped_model_has_the_form_of_a_user_file(name):
+    file = models.load(name)
+    data = file.data()
+    assert data.train.shape[0] == file.STEPS
+    assert set(np.unique(data.test)) == {0, 1}
+    a, b = models.build_seeded(name), models.build_seeded(name)
+    assert all(torch.equal(x, y) for x, y in zip(a.state_dict().values(), b.state_dict().values(), strict=True))
+    assert not a.training
+
+
+def test_name_path_and_import_give_one_module():
+    by_name = models.load("digits_csnn")
+    assert models.load(str(by_name.__file__)) is by_name
+    assert importlib.import_module("snndeploy.models.digits_csnn") is by_name
+
+
+def test_what_a_shipped_model_defines_can_be_unpickled_elsewhere():
+    function = pickle.dumps(models.load("digits_csnn").build)
+    code = f"import pickle; print(pickle.loads({function!r}).__module__)"
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "snndeploy.models.digits_csnn"
+
+
+def test_a_user_file_of_the_same_name_is_another_module(tmp_path):
+    path = tmp_path / "digits_csnn.py"
+    path.write_text(
+        "import torch\ndef build():\n    return torch.nn.Identity()\ndef other():\n    return torch.nn.ReLU()\n"
+    )
+    shipped = models.load("digits_csnn")
+    assert isinstance(models.build(f"{path}:other"), torch.nn.ReLU)
+    assert isinstance(models.build(str(path)), torch.nn.Identity)
+    assert models.load("digits_csnn").__file__ == shipped.__file__
+
+
+def test_an_error_in_a_user_file_names_its_line(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text("import torch\n\ndef build():\n    return torch.nn.Linear('three', 2)\n")
+    with pytest.raises(SnnDeployError, match=r"mine\.py:4: build\(\) failed: TypeError"):
+        models.build(str(path))
