@@ -67,7 +67,8 @@ class _Writer:
                 return {"all": first.item(), "shape": list(array.shape)}
         if place is not None:
             held = np.asarray(place[2].fields[place[1]])
-            if held.shape == array.shape and equal(np.asarray(held.astype(array.dtype)), array):
+            exact = name == "float64" or bool((np.abs(array) < 2**53).all())
+            if exact and held.shape == array.shape and equal(np.asarray(held.astype(array.dtype)), array):
                 return {"node": place[0], "field": place[1], "of": name}
         at = self.sizes[name]
         self.parts[name].append(array.ravel())
@@ -176,6 +177,11 @@ class _Reader:
             field = node.fields.get(str(raw.get("field"))) if isinstance(node, Node) else None
             if field is None or isinstance(field, str):
                 raise BadBlockError(f"the file has no node {raw['node']!r} with a field {raw.get('field')!r}")
+            if (
+                dtype == "int64"
+                and not (np.isfinite(field) & (np.rint(field) == field) & (np.abs(field) < 2**53)).all()
+            ):
+                raise BadBlockError(f"node {raw['node']!r}, {raw['field']}: by the block it holds whole numbers")
             return np.asarray(field).astype(dtype)
         shape, at = self.shape(raw.get("shape")), raw.get("at")
         whole = self.arrays[dtype]

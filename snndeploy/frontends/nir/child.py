@@ -182,8 +182,11 @@ def limit(memory: int, seconds: float) -> None:
         (resource.RLIMIT_FSIZE, 0),
     ):
         _, hard = resource.getrlimit(what)
-        value = value if hard == resource.RLIM_INFINITY else min(value, hard)
-        resource.setrlimit(what, (value, value))
+        if hard != resource.RLIM_INFINITY:
+            value = min(value, hard)
+        # processor time: the signal that says so comes a second before the one that does not
+        late = value + (what == resource.RLIMIT_CPU)
+        resource.setrlimit(what, (value, late if hard == resource.RLIM_INFINITY else min(late, hard)))
 
 
 def answer(limits: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:

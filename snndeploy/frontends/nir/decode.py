@@ -18,7 +18,7 @@ import numpy as np
 
 from snndeploy.frontends.nir.graph import NEURONS, SPIKING, Field, Graph
 from snndeploy.frontends.nir.linear import LINEAR
-from snndeploy.frontends.nir.nested import Flat, Notes, flatten
+from snndeploy.frontends.nir.nested import PASS, Flat, Notes, flatten
 from snndeploy.frontends.nir.neurons import RESETS, compact, euler, reset_of
 from snndeploy.frontends.nir.shapes import Shaped, infer, with_ends
 from snndeploy.network.arrays import Array
@@ -176,6 +176,8 @@ def _outputs(shaped: Shaped) -> dict[str, str]:
     for name, node in shaped.flat.nodes.items():
         if node.type == "Output":
             before = shaped.before[name]
+            while len(before) == 1 and shaped.flat.nodes[before[0]].type == PASS:
+                before = shaped.before[before[0]]
             alone = len(before) == 1 and shaped.flat.nodes[before[0]].type in NEURONS
             found[name] = before[0] if alone else name
     return found
