@@ -24,7 +24,8 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for group in (models, chips, traces, system):
+GROUPS = (models, chips, traces, system)
+for group in GROUPS:
     for command in group.COMMANDS:
         app.command(command.__name__.replace("_", "-"))(command)
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from importlib import metadata
-from importlib.util import find_spec
 from typing import Any
 
-from snndeploy.errors import MissingEngineError, SnnDeployError, error
+from snndeploy.errors import MissingEngineError, SnnDeployError
 
 LAVA = "0.10.0"
 PACKAGES = (
@@ -84,28 +83,6 @@ def print_tables(console: Any, found: dict[str, Any]) -> None:
         console.print(table)
         console.print()
     console.print("devices: " + ", ".join(found["devices"]), markup=False)
-
-
-def lava_commands() -> list[list[str]]:
-    """How Lava is installed beside current NumPy: its own pins (Python 3.10, NumPy 1) are left out."""
-    pip = [sys.executable, "-m", "pip", "install"]
-    return [[*pip, "asteval", "networkx", "scipy"], [*pip, "--no-deps", "--ignore-requires-python", f"lava-nc=={LAVA}"]]
-
-
-def install(commands: Sequence[Sequence[str]]) -> None:
-    """Runs the commands. Raises SnnDeployError SD808 with pip's last line if one fails."""
-    import subprocess
-
-    if find_spec("pip") is None:
-        fix = f"run: uv pip install asteval, then: uv pip install --no-deps lava-nc=={LAVA}"
-        raise error("SD808", sys.executable, "this Python has no pip", fix)
-    for command in commands:
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            said = [line for line in (done.stderr or done.stdout).splitlines() if line.strip()] or ["nothing was said"]
-            raise error(
-                "SD808", " ".join(command[1:]), f"pip failed: {said[-1].strip()}", "run it to see the whole log"
-            )
 
 
 def _version(package: str) -> str | None:

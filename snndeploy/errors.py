@@ -122,8 +122,6 @@ CODES: dict[str, str] = {
     "SD805": "weights do not fit the module",
     "SD806": "a trace file is damaged or of another kind",
     "SD807": "training went wrong",
-    "SD808": "an installation failed",
-    "SD809": "what must be identical is not",
     "SD810": "a captured network differs from its module",
     "SD899": "something unforeseen happened",
 }

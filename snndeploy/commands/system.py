@@ -47,19 +47,15 @@ def doctor(json: opt.Json = False) -> None:
         raise typer.Exit(3)
 
 
-def install_lava(
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show the commands.")] = False, json: opt.Json = False
-) -> None:
+def install_lava(json: opt.Json = False) -> None:
     """Install Lava 0.10.0 beside current Python and NumPy, without its pins."""
-    from snndeploy import doctor as examine
+    from snndeploy.engines.lava.install import install
+    from snndeploy.engines.lava.patches import VERSION
 
-    commands = examine.lava_commands()
-    if not dry_run:
-        with progress("pip install lava-nc", json) as update:
-            examine.install(commands)
-            update(1, 1)
-    lines = [" ".join(command) for command in commands]
-    show({"commands": lines, "installed": not dry_run}, json, "\n".join(lines))
+    with progress("pip install lava-nc", json) as update:
+        install()
+        update(1, 1)
+    show({"installed": f"lava-nc {VERSION}"}, json, f"lava-nc {VERSION} is installed")
 
 
 COMMANDS = (demo, doctor, install_lava)
