@@ -67,7 +67,7 @@ class _Writer:
                 return {"all": first.item(), "shape": list(array.shape)}
         if place is not None:
             held = np.asarray(place[2].fields[place[1]])
-            exact = name == "float64" or bool((np.abs(array) < 2**53).all())
+            exact = name == "float64" or bool(((array < 2**53) & (array > -(2**53))).all())
             if exact and held.shape == array.shape and equal(np.asarray(held.astype(array.dtype)), array):
                 return {"node": place[0], "field": place[1], "of": name}
         at = self.sizes[name]

@@ -13,7 +13,8 @@ from snndeploy.errors import Finding, SnnDeployError, raise_errors
 from snndeploy.files import findings_at
 from snndeploy.frontends.nir.agree import disagreements
 from snndeploy.frontends.nir.block import DAMAGES, unpack
-from snndeploy.frontends.nir.decode import Choices, Delays, decode
+from snndeploy.frontends.nir.choices import Choices, Delays
+from snndeploy.frontends.nir.decode import decode
 from snndeploy.frontends.nir.encode import encode
 from snndeploy.frontends.nir.graph import Graph, Node
 from snndeploy.frontends.nir.loading import Limits, load
@@ -110,15 +111,18 @@ def inspect(
     choices = Choices(dt, reset, delays or {}, kind, integrators)
     network: Network | None = None
     try:
-        if graph.block is not None and not ignore_block:
-            network = _from_block(graph, choices, notes)
-        else:
-            network = decode(graph, choices, notes)
-            if network is not None:
-                provenance = {"format": "nir", "nir": graph.version, "repairs": "\n".join(notes.repairs)}
-                network = spec.check(replace(network, provenance=provenance))
+        # numbers that overflow are found as not finite, with their names
+        with np.errstate(all="ignore"):
+            if graph.block is not None and not ignore_block:
+                network = _from_block(graph, choices, notes)
+            else:
+                network = decode(graph, choices, notes)
+                if network is not None:
+                    provenance = {"format": "nir", "nir": graph.version, "repairs": "\n".join(notes.repairs)}
+                    network = spec.check(replace(network, provenance=provenance))
     except SnnDeployError as problem:
-        notes.findings += findings_at(path, problem).findings if network is not None else problem.findings
+        placed = zip(problem.findings, findings_at(path, problem).findings, strict=True)
+        notes.findings += [finding if str(path) in finding.where else at for finding, at in placed]
         network = None
     found = tuple(notes.findings)
     return Report(

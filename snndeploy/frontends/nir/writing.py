@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from snndeploy.errors import Finding, SnnDeployError, error
+from snndeploy.errors import Finding, SnnDeployError, error, raise_errors
 from snndeploy.files import check_output, replacing, short
 from snndeploy.frontends.nir.block import pack
 from snndeploy.frontends.nir.encode import encode
@@ -30,7 +30,9 @@ def write(network: Network, path: str | os.PathLike[str]) -> None:
     """
     target = check_output(path)
     spec.check(network)
-    graph, places = encode(network)
+    with np.errstate(all="ignore"):
+        graph, places = encode(network)
+    raise_errors(_overflows(graph))
     block = pack(network, graph, places)
     metadata: dict[str, Any] = {"manifest": block.manifest}
     # HDF5 cannot compress an array without elements, so such an array is left out
@@ -50,6 +52,17 @@ def write(network: Network, path: str | os.PathLike[str]) -> None:
         raise SnnDeployError(
             Finding("SD802", str(path), f"writing failed: {short(problem)}", "free space, or choose another folder")
         ) from problem
+
+
+def _overflows(graph: Graph) -> list[Finding]:
+    """Plain fields that float64 cannot hold."""
+    found = []
+    for name, node in graph.nodes.items():
+        for field, value in node.fields.items() if isinstance(node, Node) else ():
+            if not isinstance(value, str) and not np.isfinite(value).all():
+                what = "it is too large for float64 in the units of NIR"
+                found.append(Finding("SD414", f"node {name!r}, {field}", what, "rescale the weights, or choose dt = 1"))
+    return found
 
 
 def _save(graph: Any, path: os.PathLike[str]) -> None:

@@ -370,3 +370,11 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.
         write(dense_network(), path)
     assert path.read_bytes() == before
     assert [each.name for each in tmp_path.iterdir()] == ["a.nir"]
+
+
+def test_what_overflows_is_refused(tmp_path: Path) -> None:
+    network = dense_network().with_(dt=1e-300)
+    rule = Rule(1.0, 1.0, (Receptor(gain=1e200),))
+    with pytest.raises(SnnDeployError, match="SD414 node 'lif', r: it is too large"):
+        write(network.with_(populations=(Population("lif", (5,), rule),)), tmp_path / "x.nir")
+    assert list(tmp_path.iterdir()) == []
