@@ -19,7 +19,6 @@ from snndeploy.errors import Finding, SnnDeployError
 app = typer.Typer(
     name="snndeploy",
     help="Trained snnTorch and Norse networks on Loihi's integers, spike for spike.",
-    no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -27,7 +26,8 @@ app = typer.Typer(
 GROUPS = (models, chips, traces, system)
 for group in GROUPS:
     for command in group.COMMANDS:
-        app.command(command.__name__.replace("_", "-"))(command)
+        summary = (command.__doc__ or "").split(";")[0].rstrip(".")
+        app.command(command.__name__.replace("_", "-"), short_help=summary)(command)
 
 
 def _version(wanted: bool) -> None:
@@ -48,7 +48,7 @@ def options(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
+    given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     with warnings.catch_warnings():
         if not sys.warnoptions:
             # what concerns the reader is a finding; warnings here are those of other packages

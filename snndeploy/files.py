@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import os
+import struct
 import tempfile
+import tokenize
+import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from snndeploy.errors import Finding, SnnDeployError, error, raise_errors
+
+# what NumPy and zipfile raise on damaged or foreign files
+UNREADABLE = (
+    *(OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, OverflowError, MemoryError, RuntimeError),
+    *(SyntaxError, tokenize.TokenError, struct.error, zipfile.BadZipFile, zlib.error),
+)
 
 
 def existing(path: str | os.PathLike[str], what: str) -> Path:
@@ -80,9 +90,10 @@ def load_arrays(path: str | os.PathLike[str], what: str = "sample file") -> Any:
 
     found = existing(path, what)
     try:
-        loaded = np.load(found, allow_pickle=False)
-        content: Any = {name: loaded[name] for name in loaded.files} if hasattr(loaded, "files") else loaded
-    except (ValueError, OSError, EOFError, KeyError, MemoryError, _bad_zip()) as problem:
+        with found.open("rb") as stream:
+            loaded = np.load(stream, allow_pickle=False)
+            content: Any = {name: loaded[name] for name in loaded.files} if hasattr(loaded, "files") else loaded
+    except UNREADABLE as problem:
         raise error(
             "SD803", str(path), f"it is not a whole .npy or .npz file of numbers ({short(problem)})", "np.save(path, x)"
         ) from problem
@@ -94,12 +105,6 @@ def load_arrays(path: str | os.PathLike[str], what: str = "sample file") -> Any:
             where = f"{path}:{name}" if name else str(path)
             raise error("SD803", where, f"its type is {array.dtype}, not numbers")
     return next(iter(arrays.values())) if len(arrays) == 1 else dict(arrays)
-
-
-def _bad_zip() -> type[Exception]:
-    from zipfile import BadZipFile
-
-    return BadZipFile
 
 
 def short(problem: BaseException) -> str:

@@ -10,16 +10,15 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
-from zlib import error as ZlibError
 
 import numpy as np
 
 from snndeploy.engines.trace import Trace
-from snndeploy.errors import error
-from snndeploy.files import check_output, existing, replacing, short
+from snndeploy.errors import Finding, error, raise_errors
+from snndeploy.files import UNREADABLE, check_output, existing, replacing, short
 
 FORMAT = "snndeploy trace 1"
 GROUPS = ("inputs", "spikes", "u", "v")
@@ -63,7 +62,7 @@ def read(path: str | os.PathLike[str]) -> Trace:
 
     found = existing(path, "trace file")
     try:
-        with np.load(found, allow_pickle=False) as archive:
+        with found.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
             members: dict[str, Any] = {name: archive[name] for name in archive.files}
         header = json.loads(members.pop("header").tobytes())
         if header["format"] != FORMAT:
@@ -80,22 +79,38 @@ def read(path: str | os.PathLike[str]) -> Trace:
             "notes": tuple(map(str, header["notes"])),
             "raw": bool(header["raw"]),
         }
-    except (
-        AttributeError,
-        ValueError,
-        OSError,
-        EOFError,
-        KeyError,
-        TypeError,
-        BadZipFile,
-        ZlibError,
-        MemoryError,
-        NotImplementedError,
-    ) as problem:
+    except UNREADABLE as problem:
         fix = "write it with `snndeploy run model.nir --input x.npy -o trace.npz`"
         raise error("SD806", str(path), f"it is not a whole trace file ({short(problem)})", fix) from problem
     with tempfile.TemporaryDirectory() as scratch:
         file = Path(scratch) / "network.nir"
         file.write_bytes(model)
         network = read_nir(file)
-    return Trace(network, **groups, **rest)  # type: ignore[arg-type]
+    trace = Trace(network, **groups, **rest)  # type: ignore[arg-type]
+    raise_errors(Finding("SD806", f"{path}: {where}", what, "run it again") for where, what in _misfits(trace))
+    return trace
+
+
+def _misfits(trace: Trace) -> Iterator[tuple[str, str]]:
+    """(member, what is wrong) of arrays that do not belong to the network of the trace."""
+    inputs = {each.name: each.shape for each in trace.network.inputs}
+    for each in trace.network.given:
+        if each.name not in trace.inputs:
+            yield f"inputs/{each.name}", "it is missing"
+    times = {array.shape[:2] for array in trace.inputs.values()}
+    if len(times) > 1:
+        yield "inputs", f"they differ in (time, batch): {sorted(times)}"
+    steps, batch = next(iter(times), (0, 0)) if all(len(each) == 2 for each in times) else (0, 0)
+    for group in GROUPS:
+        known = inputs if group == "inputs" else {each.name: each.shape for each in trace.network.populations}
+        for name, array in getattr(trace, group).items():
+            shape = known.get(name)
+            if shape is None:
+                yield f"{group}/{name}", "the network has nothing of this name"
+                continue
+            own = array.shape[2:]
+            fits = own == shape or (group == "u" and own[1:] == shape)
+            if not fits or array.shape[1] != batch or (array.shape[0] != steps and not trace.raw):
+                yield f"{group}/{name}", f"its shape {array.shape} does not fit {(steps, batch, *shape)}"
+            if array.dtype.kind not in ("b" if group == "spikes" else "biuf"):
+                yield f"{group}/{name}", f"its type is {array.dtype}"
