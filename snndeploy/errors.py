@@ -49,6 +49,11 @@ CODES: dict[str, str] = {
     "SD209": "a network is not in the form that is needed",
     "SD210": "data that comes with the package is missing",
     "SD211": "worth knowing before deployment",
+    # lint
+    "SD220": "dt is no plausible time",
+    "SD221": "a time constant is not plausible",
+    "SD222": "a time constant is shorter than two steps",
+    "SD238": "a delay is longer than the sample",
     # NIR files
     "SD401": "a file is not HDF5, or it is damaged",
     "SD402": "a file exceeds a limit",

@@ -87,15 +87,19 @@ def write(network: Network, path: Path) -> None:
     write_nir(network, path)
 
 
-def lint(network: Network, target: str | Target | None = None) -> list[Finding]:
+def lint(network: Network, target: str | Target | None = None, data: Any = None) -> list[Finding]:
     """Everything worth knowing before deploying: errors, warnings and notes, all at once.
 
     Args:
         target: a name ("loihi2"), a path to a .toml file, or None to check the network alone.
+        data: (time, batch, *shape), or a mapping by name of input, which may also hold "labels"; it is run.
+
+    Raises:
+        SnnDeployError: the target cannot be loaded (SD2xx), or the data do not fit (SD1xx).
     """
     from snndeploy.lint import lint as find
 
-    return list(find(network, None if target is None else _target(target)))
+    return list(find(network, None if target is None else _target(target), data))
 
 
 def quantize(network: Network, target: str | Target, calibration: Any = None) -> Network:

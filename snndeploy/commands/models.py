@@ -64,14 +64,19 @@ def inspect(model: opt.Model, dt: opt.Dt = None, reset: opt.Reset = None, json: 
 def lint(
     model: opt.Model,
     target: Annotated[str | None, typer.Option("--target", help="loihi1, loihi2 or a .toml file.")] = None,
+    data: Annotated[
+        Path | None, typer.Option("--data", help=".npy or .npz, (time, batch, *shape); also the array labels.")
+    ] = None,
     dt: opt.Dt = None,
     reset: opt.Reset = None,
     json: opt.Json = False,
 ) -> None:
     """List what keeps a network from a target, and what is worth knowing; exit code 1 if there are errors."""
     from snndeploy import verbs
+    from snndeploy.files import load_arrays
 
-    found = verbs.lint(opt.network(model, dt, reset), target)
+    samples = None if data is None else load_arrays(data, "data file")
+    found = verbs.lint(opt.network(model, dt, reset), target, samples)
     bad = [each for each in found if each.severity == "error"]
     on = f" on {target}" if target else ""
     text = (

@@ -53,7 +53,7 @@ def quantize(network: Network, target: str | Path | Target, calibration: Any = N
     spec.check(network)
     if network.form == "integer":
         raise_errors([Finding("SD601", "network", "it is in the integer form", "quantise the float network")])
-    found = rules.findings(network, chip)
+    found = refusals(network, chip)
     inputs = None
     try:
         inputs = None if calibration is None else as_inputs(network, calibration)
@@ -62,13 +62,8 @@ def quantize(network: Network, target: str | Path | Target, calibration: Any = N
     for counted in (each for each in network.inputs if each.kind == "counts" and calibration is None):
         what = "it counts events, and nothing says how many there are at most"
         found.append(Finding("SD606", f"input {counted.name!r}", what, "give calibration spikes"))
-    try:
-        ready = prepared(network)
-    except SnnDeployError as problem:
-        raise_errors([*found, *problem.findings])
-        raise
-    found += [each for each in rules.findings(ready, chip) if str(each) not in set(map(str, found))]
     raise_errors(found)
+    ready = prepared(network)
     activity = assumed(ready) if inputs is None else measured(ready, inputs)
     populations: list[Population] = []
     projections: dict[str, Projection] = {}
@@ -98,6 +93,18 @@ def quantize(network: Network, target: str | Path | Target, calibration: Any = N
     )
     raise_errors(overflows(made_of, chip, activity.largest))
     return spec.check(made_of)
+
+
+def refusals(network: Network, target: Target) -> list[Finding]:
+    """All that a target cannot hold of a legal network, as it is and prepared; `lint` and `quantize` both say it."""
+    found = rules.findings(network, target)
+    if network.form == "integer":
+        return found
+    try:
+        ready = prepared(network)
+    except SnnDeployError as problem:
+        return [*found, *problem.findings]
+    return found + [each for each in rules.findings(ready, target) if str(each) not in set(map(str, found))]
 
 
 def prepared(network: Network) -> Network:
