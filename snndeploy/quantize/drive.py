@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -24,6 +25,23 @@ class Drive:
     variance: Array
     row: Array | None = None
     rows: int = 0
+
+    @property
+    def row_count(self) -> int:
+        return self.rows if self.row is not None else len(self.weight)
+
+    @cached_property
+    def ends(self) -> Array:
+        """The smallest and the largest weight."""
+        return np.array([self.weight.min(), self.weight.max()] if self.weight.size else [])
+
+    def part(self, most: int) -> tuple[Drive, slice]:
+        """Every n-th row, so that about `most` weights are left, and which rows these are."""
+        every = slice(None, None, 1 if self.row is not None else max(1, self.weight.size // most))
+        if every.step == 1:
+            return self, every
+        mean, variance = (m if m.ndim < 2 else m[every] for m in (self.mean, self.variance))
+        return replace(self, weight=self.weight[every], mean=mean, variance=variance), every
 
     def error(self, wrong: Array) -> tuple[Array, Array]:
         """(sum_j d_j² s_j², sum_j d_j m_j) per row."""

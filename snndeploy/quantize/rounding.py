@@ -19,6 +19,9 @@ from snndeploy.quantize.drive import Drive
 from snndeploy.quantize.grid import mantissas
 
 MOVES = 64
+# columns of a wide row that are looked at: the best for the row's error now, and for what may be left of it later
+SHORTLIST = 128
+LEFT = (1.0, 1 / 4, 1 / 16, 1 / 64)
 
 
 def rounded(d: Drive, scale: float, form: Format, gains: tuple[float, float], drift: Array) -> Array:
@@ -29,21 +32,36 @@ def rounded(d: Drive, scale: float, form: Format, gains: tuple[float, float], dr
     (low, high), (g1, g2), unit = form.limits, gains, 2.0**form.exponent / scale
     wrong = values * unit - d.weight
     mean, variance = np.broadcast_to(d.mean, wrong.shape), np.broadcast_to(d.variance, wrong.shape)
+    total = (wrong * mean).sum(axis=1) + drift
+    # to move weight j changes the row's error by cost_j + total·slope_j
+    move = -np.sign(wrong) * form.step
+    reach = move * unit * mean
+    cost = g2 * variance * move * unit * (2 * wrong + move * unit) + (g1 * reach) ** 2
+    cost = np.where((move != 0) & (values + move >= low) & (values + move <= high), cost, np.inf)
+    slope = 2 * g1**2 * reach
+    columns = _shortlist(cost, slope, total)
+    cost, slope, reach = (np.take_along_axis(y, columns, axis=1) for y in (cost, slope, reach))
+    cost[:, 1:][columns[:, 1:] == columns[:, :-1]] = np.inf  # listed twice
     # only rows that still gain are looked at again
     rows = np.arange(len(values))
     for _ in range(MOVES):
-        w, m, s = wrong[rows], mean[rows], variance[rows]
-        move = -np.sign(w) * form.step
-        there = values[rows] + move
-        total = (w * m).sum(axis=1, keepdims=True) + drift[rows, None]
-        by = move * unit
-        gain = g2 * s * by * (2 * w + by) + g1**2 * by * m * (2 * total + by * m)
-        gain = np.where((move != 0) & (there >= low) & (there <= high), gain, np.inf)
+        gain = cost[rows] + total[rows, None] * slope[rows]
         best = gain.argmin(axis=1)
         better = gain[np.arange(len(rows)), best] < 0
         rows, best = rows[better], best[better]
         if not rows.size:
             break
-        values[rows, best] += move[better, best]
-        wrong[rows, best] += by[better, best]
+        at = columns[rows, best]
+        values[rows, at] += move[rows, at]
+        total[rows] += reach[rows, best]
+        cost[rows, best] = np.inf  # a weight moves once
     return values
+
+
+def _shortlist(cost: Array, slope: Array, total: Array) -> Array:
+    """Columns worth a look, (rows, few) in order; all of a narrow row."""
+    rows, width = cost.shape
+    if width <= len(LEFT) * SHORTLIST:
+        return np.broadcast_to(np.arange(width), (rows, width))
+    parts = [np.argpartition(cost + (total * left)[:, None] * slope, SHORTLIST, axis=1)[:, :SHORTLIST] for left in LEFT]
+    return np.sort(np.concatenate(parts, axis=1), axis=1)

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -39,6 +40,8 @@ from snndeploy.targets import Target
 PER_OCTAVE = 32
 OCTAVES = 2
 POWERS_OF_TWO = 14
+# weights of a projection by which scales are compared
+SAMPLED = 2**17
 # scales that are rounded and compared in full at a time
 FINALISTS = 8
 
@@ -71,10 +74,10 @@ class Search(Problem):
         """
         chosen: list[Format] = []
         error = self.own_error(scale)
-        for d in self.drives:
+        for whole, (d, theta) in zip(self.drives, self.parts, strict=True):
             tried = []
-            for form in formats(d.weight, scale, self.target):
-                noise, repeated = self.drive_error(d, scale, form, mantissas(d.weight, scale, form))
+            for form in formats(whole.ends, scale, self.target):
+                noise, repeated = self.drive_error(d, theta, scale, form, mantissas(d.weight, scale, form))
                 tried.append((noise + (0.0 if d.row is None else repeated), form))
             if not tried:
                 return None
@@ -83,11 +86,16 @@ class Search(Problem):
             chosen.append(form)
         return Choice(scale, tuple(chosen), (), error)
 
-    def drive_error(self, d: Drive, scale: float, form: Format, values: Array) -> tuple[float, float]:
-        """The first two terms of E for one projection."""
+    @cached_property
+    def parts(self) -> tuple[tuple[Drive, Array], ...]:
+        """Some rows of each drive with their thresholds: enough to compare scales."""
+        cut = ((d.part(SAMPLED), self.per_row(self.theta, d.row_count)) for d in self.drives)
+        return tuple((part, theta[every]) for (part, every), theta in cut)
+
+    def drive_error(self, d: Drive, theta: Array, scale: float, form: Format, values: Array) -> tuple[float, float]:
+        """The first two terms of E for one projection; `theta`: (rows,)."""
         squared, moved = d.error(values * (2.0**form.exponent / scale) - d.weight)
         g1, g2 = self.gains
-        theta = self.per_row(self.theta, squared.size)
         return float(np.mean(g2 * squared / theta**2)), float(np.mean((g1 * moved / theta) ** 2))
 
     def own_error(self, scale: float) -> float:
@@ -110,12 +118,12 @@ class Search(Problem):
         error = self.own_error(choice.scale)
         for i in order:
             d, form = self.drives[i], choice.formats[i]
-            rows = d.rows if d.row is not None else len(d.weight)
+            rows = d.row_count
             before = drift.get(rows, self.per_row(self.bias_error(choice.scale), rows) * self._filter())
             values[i] = rounded(d, choice.scale, form, self.gains, before)
             wrong = values[i] * (2.0**form.exponent / choice.scale) - d.weight
             drift[rows] = before + d.error(wrong)[1]
-            error += self.drive_error(d, choice.scale, form, values[i])[0]
+            error += self.drive_error(d, self.per_row(self.theta, rows), choice.scale, form, values[i])[0]
         g1 = self.gains[0]
         error += sum(float(np.mean((g1 * moved / self.per_row(self.theta, n)) ** 2)) for n, moved in drift.items())
         return Choice(choice.scale, choice.formats, tuple(values[i] for i in range(len(order))), error)
