@@ -172,13 +172,14 @@ def _build(tracer: Tracer) -> tuple[tuple[Population, ...], tuple[Projection, ..
     for name, total in tracer.arrivals[-1].items():
         cell = tracer.cells.get(name)
         rule = Rule(beta=0.0, threshold=None) if cell is None else cell.rule
+        arrives = (0,) if cell is None else cell.receptors
         if total.constant is not None:
             constant = _narrow(total.constant, tracer.shapes[name])
-            first = replace(rule.receptors[0], constant=constant)
-            rule = replace(rule, receptors=(first, *rule.receptors[1:]))
+            fed = (replace(r, constant=constant) if k in arrives else r for k, r in enumerate(rule.receptors))
+            rule = replace(rule, receptors=tuple(fed))
         populations.append(Population(name, tracer.shapes[name], rule))
         for path in total.paths:
-            projections.append(_projection(path, name, taken))
+            projections += [replace(_projection(path, name, taken), receptor=k) for k in arrives]
     return tuple(populations), tuple(projections)
 
 

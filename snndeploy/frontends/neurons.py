@@ -22,11 +22,13 @@ class Cell:
         rule: without the constants of the layers before it; they go to receptor 0.
         entry: what the module itself does to its input.
         feedback: what the module does to its own spikes of the step before; None without recurrence.
+        receptors: those that everything that arrives goes to.
     """
 
     rule: Rule
     entry: Affine = field(default_factory=Affine)
     feedback: Affine | None = None
+    receptors: tuple[int, ...] = (0,)
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,20 @@ FAMILIES: dict[type, Family] = {}
 CONTAINERS: set[type] = set()
 # base classes whose unregistered subclasses are refused by name
 BASES: set[type] = set()
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why a class has no place in the network form, and what to do."""
+
+    what: str
+    fix: str
+
+
+# classes of a framework that are known and refused
+REFUSED: dict[type, Refusal] = {}
+# other public modules of a framework: bases, encoders, filters
+NOT_NEURONS: set[type] = set()
 
 
 def neuron(family: type[Family]) -> type[Family]:

@@ -150,7 +150,10 @@ class Tracer:
     ) -> Any:
         """A module that is not known: refused by name, then run on plain tensors to find out what else is wrong."""
         name = type(module).__name__
-        if parent is not None:
+        refusal = neurons.REFUSED.get(type(module))
+        if refusal is not None:
+            what, fix = f"{name} is not supported: {refusal.what}", refusal.fix
+        elif parent is not None:
             what = f"{name} is a subclass of {parent.__name__} and may compute something else"
             fix = f"use {parent.__name__} itself" + (
                 ", after torch.nn.utils.parametrize.remove_parametrizations" if name.startswith("Parametrized") else ""

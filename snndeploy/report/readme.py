@@ -10,6 +10,7 @@ import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from importlib import import_module
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,8 @@ def _joined(settings: list[str]) -> str:
     texts = []
     for kind in dict.fromkeys(kind for kind, _ in RESETS):
         delays = [delay for delay in (True, False) if _named(kind, delay) in settings]
-        texts += [kind] if len(delays) == 2 else [_named(kind, delay) for delay in delays]
+        either = len(delays) == 2 or kind in settings
+        texts += [kind] if either else [_named(kind, delay) for delay in delays]
     return ", ".join(texts) or "as it is"
 
 
@@ -99,14 +101,15 @@ def _variants(cls: type) -> Iterator[tuple[str, Any, int]]:
     """(setting, module, width) of one class."""
     name, width = cls.__name__, 4
     if cls.__module__.startswith("snntorch"):
-        decays = {"alpha": 0.75, "beta": 0.5} if "Synaptic" in name else {"beta": 0.5}
-        more = {"linear_features": width} if name.startswith("R") else {}
+        takes = signature(cls).parameters
+        options: dict[str, Any] = {"beta": 0.5, "init_hidden": True}
+        options |= {"alpha": 0.75} if "alpha" in takes else {}
+        options |= {"linear_features": width} if name.startswith("R") else {}
         for kind, delay in RESETS:
-            yield (
-                _named(kind, delay),
-                cls(**decays, **more, init_hidden=True, reset_mechanism=kind, reset_delay=delay),
-                width,
-            )
+            if "reset_delay" in takes:
+                yield _named(kind, delay), cls(**options, reset_mechanism=kind, reset_delay=delay), width
+            elif delay:
+                yield kind, cls(**options, reset_mechanism=kind), width
     elif "Recurrent" in name:
         yield "", cls(width, width, dt=1e-3), width
     elif name == "IAFCell":

@@ -98,7 +98,7 @@ def test_every_problem_at_once():
             super().__init__()
             self.fc1, self.act, self.lif1 = nn.Linear(4, 6), nn.ReLU(), lif(inhibition=False, threshold=-0.1)
             self.lif1.reset_mechanism = "zero"
-            self.fc2, self.out = nn.Linear(6, 3), snn.Alpha(alpha=0.9, beta=0.8, init_hidden=True)
+            self.fc2, self.out = nn.Linear(6, 3), snn.SLSTM(3, 3, init_hidden=True)
 
         def forward(self, x):
             return self.out(self.fc2(self.lif1(self.act(self.fc1(x))) * 0.5))
@@ -108,7 +108,7 @@ def test_every_problem_at_once():
         ("SD301", "module 'act'", "torch's ReLU is not supported .*leave it out"),
         ("SD308", "module 'lif1'", "built with reset_mechanism 'subtract' and changed to 'zero'"),
         ("SD302", r"module Many, .*line \d+", "mul"),
-        ("SD301", "module 'out'", "snntorch's Alpha is not supported supported|supported are"),
+        ("SD301", "module 'out'", "SLSTM is not supported: its gates .*use RSynaptic"),
     )
 
 
@@ -127,7 +127,11 @@ class OwnLeaky(snn.Leaky):
         ([nn.Linear(4, 6), OwnLeaky(0.9, init_hidden=True)], "module '1'", "OwnLeaky is a subclass of Leaky"),
         ([nn.Linear(4, 6), nn.LayerNorm(6), lif()], "module '1'", "torch's LayerNorm"),
         ([nn.Linear(4, 6), nn.Sequential(nn.Tanh()), lif()], "module '1.0'", "torch's Tanh"),
-        ([nn.Linear(4, 6), snn.Lapicque(beta=0.9, init_hidden=True)], "module '1'", "snntorch's Lapicque"),
+        (
+            [nn.Linear(4, 6), snn.DeltaLeaky(beta=0.9, init_hidden=True)],
+            "module '1'",
+            "DeltaLeaky is not supported: .*Leaky",
+        ),
         (
             [torch.nn.utils.parametrizations.weight_norm(nn.Linear(4, 6)), lif()],
             "module '0'",

@@ -1,5 +1,5 @@
 """snnTorch's neurons, one family per file. Importing this registers them."""
 
-from snndeploy.frontends.snntorch import leaky, rleaky, rsynaptic, synaptic
+from snndeploy.frontends.snntorch import alpha, lapicque, leaky, refused, rleaky, rsynaptic, synaptic
 
-__all__ = ["leaky", "rleaky", "rsynaptic", "synaptic"]
+__all__ = ["alpha", "lapicque", "leaky", "refused", "rleaky", "rsynaptic", "synaptic"]

@@ -84,19 +84,27 @@ class SnnTorchFamily(Family):
         """The reset of one setting."""
         raise NotImplementedError
 
-    def decays(self, module: Any, shape: Shape, where: str, found: list[Finding]) -> Receptor:
-        """The receptor: no filter, unless the family has a current."""
+    def decays(self, module: Any, shape: Shape, where: str, found: list[Finding]) -> tuple[Receptor, ...]:
+        """The receptors, all of which get the input: one without filter, unless the family has a current."""
         del module, shape, where, found
-        return Receptor()
+        return (Receptor(),)
+
+    def beta(self, module: Any, shape: Shape, where: str, found: list[Finding]) -> Array:
+        """The decay of the membrane."""
+        return parameter(module.beta.detach().clamp(0, 1), shape, where, "beta", found)
+
+    def delayed(self, module: Any) -> bool:
+        """Does the reset wait for the next step? Neurons without the option do."""
+        return bool(getattr(module, "reset_delay", True))
 
     def read(self, module: Any, where: str, shape: Shape, dt: float) -> Cell:
         del dt
         found: list[Finding] = []
         mechanism = self.mechanism(module, where, found)
-        beta = parameter(module.beta.detach().clamp(0, 1), shape, where, "beta", found)
+        beta = self.beta(module, shape, where, found)
         threshold = parameter(module.threshold, shape, where, "threshold", found)
         value = parameter(module.graded_spikes_factor, shape, where, "graded_spikes_factor", found)
-        receptor = self.decays(module, shape, where, found)
+        receptors, delay = self.decays(module, shape, where, found), self.delayed(module)
         if np.any(value == 0):
             found.append(
                 Finding(
@@ -114,18 +122,18 @@ class SnnTorchFamily(Family):
             )
         self.settings(module, where, found)
         raise_errors(found)
-        wrong = behaves(self.cls, mechanism, bool(module.reset_delay))
+        wrong = behaves(self.cls, mechanism, delay)
         if wrong:
             found.append(Finding("SD311", where, wrong, "install snntorch 1.0: pip install 'snntorch>=1.0,<1.1'"))
         raise_errors(found)
         rule = Rule(
             beta=beta,
             threshold=threshold,
-            receptors=(receptor,),
-            reset=self.reset(mechanism, bool(module.reset_delay), threshold),
+            receptors=receptors,
+            reset=self.reset(mechanism, delay, threshold),
             value=value,
         )
-        return Cell(rule)
+        return Cell(rule, receptors=tuple(range(len(receptors))))
 
     def mechanism(self, module: Any, where: str, found: list[Finding]) -> str:
         """The reset that is computed; it is fixed when the neuron is built, and can be set once more afterwards."""

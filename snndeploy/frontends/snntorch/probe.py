@@ -37,6 +37,18 @@ EXPECTED: dict[tuple[str, str, bool], tuple[str, float]] = {
     ("RSynaptic", "subtract", True): ("111111111111", 2.85107421875),
     ("RSynaptic", "zero", True): ("101001010100", 0.50244140625),
     ("RSynaptic", "none", True): ("111111111111", 4.85009765625),
+    ("Lapicque", "subtract", True): ("110101101010", -1.0107421875),
+    ("Lapicque", "zero", True): ("100101001010", 0.0),
+    ("Lapicque", "none", True): ("111101111110", 0.34375),
+    ("Alpha", "zero", True): ("010010001001", 2.0),
+    ("Alpha", "none", True): ("011111111111", 2.314526081085205),
+}
+
+
+# neurons without reset_delay: a decay of 1/2 and a gain of 2; decays of 1/2 and 1/4, for which tau is 2
+DELAYED: dict[str, dict[str, Any]] = {
+    "Lapicque": {"beta": False, "R": 4, "C": 0.5},
+    "Alpha": {"alpha": 0.5, "beta": 0.25, "threshold": 0.25},
 }
 
 
@@ -57,6 +69,9 @@ def answers(cls: Any, mechanism: str, delay: bool) -> tuple[str, float]:
     """Spikes and last membrane of one neuron, leaving snnTorch's own list of neurons and the random state alone."""
     known = list(SpikingNeuron.instances)
     settings: dict[str, Any] = {"beta": 0.5, "init_hidden": True, "reset_mechanism": mechanism, "reset_delay": delay}
+    if cls.__name__ in DELAYED:
+        del settings["reset_delay"]
+        settings |= DELAYED[cls.__name__]
     if "Synaptic" in cls.__name__:
         settings["alpha"] = 0.5
     if cls.__name__.startswith("R"):

@@ -26,7 +26,7 @@ class RSynaptic(RLeaky):
     cls = snntorch.RSynaptic
     states: tuple[str, ...] = ("spk", "syn", "mem")
 
-    def decays(self, module: Any, shape: Shape, where: str, found: list[Finding]) -> Receptor:
+    def decays(self, module: Any, shape: Shape, where: str, found: list[Finding]) -> tuple[Receptor, ...]:
         return filtered(module, shape, where, found)
 
     def settings(self, module: Any, where: str, found: list[Finding]) -> None:

@@ -35,9 +35,9 @@ def reset_after_input(mechanism: str, delay: bool, threshold: Array) -> Reset:
     return Reset("by", threshold, "next" if delay else "residual")
 
 
-def filtered(module: Any, shape: Shape, where: str, found: list[Finding]) -> Receptor:
+def filtered(module: Any, shape: Shape, where: str, found: list[Finding]) -> tuple[Receptor, ...]:
     """The receptor of a neuron with a synaptic current."""
-    return Receptor(alpha=parameter(module.alpha.detach().clamp(0, 1), shape, where, "alpha", found))
+    return (Receptor(alpha=parameter(module.alpha.detach().clamp(0, 1), shape, where, "alpha", found)),)
 
 
 @neuron
@@ -50,7 +50,7 @@ class Synaptic(SnnTorchFamily):
     def reset(self, mechanism: str, delay: bool, threshold: Array) -> Reset:
         return reset_after_input(mechanism, delay, threshold)
 
-    def decays(self, module: Any, shape: Shape, where: str, found: list[Finding]) -> Receptor:
+    def decays(self, module: Any, shape: Shape, where: str, found: list[Finding]) -> tuple[Receptor, ...]:
         return filtered(module, shape, where, found)
 
     def current(self, module: Any, before: Any) -> torch.Tensor | None:
