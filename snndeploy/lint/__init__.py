@@ -10,18 +10,21 @@ from pathlib import Path
 from typing import Any
 
 from snndeploy.errors import Finding
-from snndeploy.lint import times, wiring
+from snndeploy.lint import activity, grid, reach, ties, times, wiring
 from snndeploy.lint.check import Check, Subject
 from snndeploy.lint.data import read
 from snndeploy.lint.registers import every_register_of_the_target_holds
 from snndeploy.network import spec
 from snndeploy.network.network import Network
-from snndeploy.quantize.convert import refusals
+from snndeploy.quantize.problem import Problem
 from snndeploy.targets import Target, load
 
 __all__ = ["CHECKS", "lint"]
 
-CHECKS: tuple[Check, ...] = (*times.CHECKS, *wiring.CHECKS)
+CHECKS: tuple[Check, ...] = tuple(
+    check for subject in (times, grid, reach, ties, activity, wiring) for check in subject.CHECKS
+)
+"""Every rule, by its code."""
 
 
 def lint(network: Network, target: str | Path | Target | None = None, data: Any = None) -> list[Finding]:
@@ -48,7 +51,8 @@ def lint(network: Network, target: str | Path | Target | None = None, data: Any 
 
 def _found(subject: Subject) -> Iterator[Finding]:
     if subject.target is not None:
-        yield from refusals(subject.network, subject.target)
+        yield from subject.refusals
         yield from every_register_of_the_target_holds(subject.network, subject.target)
+        yield from (each for each in map(Problem.too_coarse, subject.problems) if each is not None)
     for check in CHECKS:
         yield from check.findings(subject)

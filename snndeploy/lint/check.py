@@ -9,21 +9,22 @@ from typing import Literal
 
 import numpy as np
 
-from snndeploy.errors import Finding, Severity, SnnDeployError
+from snndeploy.errors import Finding, Severity
 from snndeploy.lint.data import Data
 from snndeploy.network.arrays import Array
 from snndeploy.network.network import Network
 from snndeploy.network.rule import Rule
 from snndeploy.passes import fold_gain, fold_values, merge_maps
-from snndeploy.passes.change import float_rules
 from snndeploy.quantize.activity import assumed
-from snndeploy.quantize.convert import prepared
+from snndeploy.quantize.convert import prepared, refusals
 from snndeploy.quantize.drive import drive
 from snndeploy.quantize.problem import Problem
 from snndeploy.quantize.worst_case import arrivals
 from snndeploy.targets import Target
 
 Needs = Literal["nothing", "a target", "data"]
+# refusals beside which a scale still has a meaning: loops, resets, delays, thresholds below the reset
+WITH_SCALE = ("SD106", "SD206", "SD208", "SD603")
 
 
 @dataclass(frozen=True)
@@ -58,16 +59,18 @@ class Subject:
         return most
 
     @cached_property
+    def refusals(self) -> list[Finding]:
+        """What the target cannot hold, whatever the scale."""
+        return [] if self.target is None else refusals(self.network, self.target)
+
+    @cached_property
     def problems(self) -> tuple[Problem, ...]:
         """Each population as quantisation sees it; none without a target, or where something has no integer form."""
-        if self.target is None or self.network.form == "integer":
+        formless = any(each.code not in WITH_SCALE for each in self.refusals)
+        real = any(each.kind == "real" for each in self.network.inputs)
+        if self.target is None or self.network.form == "integer" or formless or real:
             return ()
-        try:
-            ready = prepared(self.network)
-        except SnnDeployError:
-            return ()
-        if any(len(rule.receptors) != 1 for _, rule in float_rules(ready)):
-            return ()
+        ready = prepared(self.network)
         activity = assumed(ready)
         activity = replace(activity, largest={**activity.largest, **self.largest})
         found = []

@@ -29,5 +29,5 @@ def delays_are_shorter_than_a_sample(subject: Subject) -> Iterator[Case]:
 
 CHECKS = (
     Check("SD211", "warning", "nothing", every_weight_matrix_does_something),
-    Check("SD238", "warning", "data", delays_are_shorter_than_a_sample),
+    Check("SD237", "warning", "data", delays_are_shorter_than_a_sample),
 )

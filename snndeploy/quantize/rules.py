@@ -15,6 +15,16 @@ from snndeploy.network.timing import latencies
 from snndeploy.passes.change import float_rules
 from snndeploy.targets import Target
 
+# what has no integer form: the nearest that has
+NEAREST = {
+    "receptors": "give all its inputs one synaptic time constant, or relay one kind over a population of its own",
+    "refractory": "train without; the nearest is a projection onto itself with a delay of 1 and negative weights",
+    "adaptation": "train with a fixed threshold; the nearest is a projection onto itself with negative weights",
+    "floor": "train without; the nearest is a membrane that may go below, with weaker inhibition",
+    "state_floor": "train without; the nearest is a membrane that may go below, with weaker inhibition",
+    "current reset": "leave the current unreset, or use alpha = 0, and fine-tune shortly",
+}
+
 TargetRule = Callable[[Network, Target], Iterator[Finding]]
 
 
@@ -35,17 +45,16 @@ def every_reset_is_one_that_the_target_has(network: Network, target: Target) -> 
         if not rule.spiking:
             continue
         where = f"population {each.name!r}"
-        fix = "train with a reset to zero in the step of the spike, or choose a target with programmable neurons"
+        fix = "take the nearest it has, a reset to zero in the step of the spike, and fine-tune shortly ("
+        fix += "snnTorch: reset_mechanism='zero', reset_delay=False); or choose a target with programmable neurons"
         if reset.kind not in neuron.reset_kinds.value:
             have = ", ".join(neuron.reset_kinds.value)
-            yield Finding(
-                "SD206", where, f"its reset is {reset.kind!r}; the neurons of {target.name} only do {have}", fix
-            )
+            what = f"its reset is {reset.kind!r}; the neurons of {target.name} only do {have}"
+            yield Finding("SD206", where, what, fix)
         elif reset.kind != "none" and reset.when not in neuron.reset_times.value:
             have = ", ".join(neuron.reset_times.value)
-            yield Finding(
-                "SD206", where, f"its reset acts {reset.when!r}; the neurons of {target.name} only do {have}", fix
-            )
+            what = f"its reset acts {reset.when!r}; the neurons of {target.name} only do {have}"
+            yield Finding("SD206", where, what, fix)
         shifts = isinstance(rule, Rule)  # quantising shifts the membrane so that the reset is to zero
         if reset.kind == "to" and neuron.reset_to_zero_only.value and not shifts and np.any(reset.value):
             yield Finding("SD206", where, f"its reset is to {number(reset.value)}, not to zero", "quantise again")
@@ -56,20 +65,20 @@ def every_neuron_has_an_integer_form(network: Network, target: Target) -> Iterat
     for each, rule in float_rules(network):
         where = f"population {each.name!r}"
         if len(rule.receptors) > 1:
-            fix = "give all its inputs one synaptic time constant"
-            yield Finding("SD604", where, f"it has {len(rule.receptors)} receptors; a core filters one current", fix)
+            what = f"it has {len(rule.receptors)} receptors; a core filters one current"
+            yield Finding("SD604", where, what, NEAREST["receptors"])
         if rule.refractory is not None:
-            yield Finding("SD604", where, f"it is refractory for {rule.refractory.steps} steps", "train without")
+            what = f"it is refractory for {rule.refractory.steps} steps"
+            yield Finding("SD604", where, what, NEAREST["refractory"])
         if rule.adaptation is not None:
-            yield Finding("SD604", where, "its threshold adapts", "train with a fixed threshold")
+            yield Finding("SD604", where, "its threshold adapts", NEAREST["adaptation"])
         for name in ("floor", "state_floor"):
             if getattr(rule, name) is not None:
-                yield Finding(
-                    "SD604", where, f"its membrane has a {name} at {number(getattr(rule, name))}", "train without"
-                )
+                what = f"its membrane has a {name} at {number(getattr(rule, name))}"
+                yield Finding("SD604", where, what, NEAREST[name])
         for receptor in rule.receptors:
             if receptor.reset and np.any(receptor.alpha):
-                yield Finding("SD604", where, "a spike resets its current too", "leave the current unreset")
+                yield Finding("SD604", where, "a spike resets its current too", NEAREST["current reset"])
 
 
 def every_population_that_feeds_others_spikes(network: Network, target: Target) -> Iterator[Finding]:
