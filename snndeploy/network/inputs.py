@@ -11,6 +11,13 @@ from snndeploy.errors import Finding, raise_errors
 from snndeploy.network.arrays import Array
 from snndeploy.network.network import Network
 
+# up to here float64 holds every whole number
+COUNT_MAX = 2**53
+
+
+def _array(given: Any) -> Array:
+    return np.asarray(given.detach().cpu() if hasattr(given, "detach") else given)
+
 
 def as_inputs(network: Network, given: Any) -> dict[str, Array]:
     """Input arrays by name, `(time, batch, *shape)`, checked; constant inputs are filled in.
@@ -22,7 +29,7 @@ def as_inputs(network: Network, given: Any) -> dict[str, Array]:
         int64 arrays for binary, counts and constant inputs, float64 ones for real inputs.
 
     Raises:
-        SnnDeployError SD102, SD103, SD104, SD111: everything that does not fit, at once.
+        SnnDeployError SD102, SD103, SD104, SD111, SD112: everything that does not fit, at once.
     """
     names = [each.name for each in network.given]
     if not isinstance(given, Mapping):
@@ -36,12 +43,19 @@ def as_inputs(network: Network, given: Any) -> dict[str, Array]:
     for name in names:
         if name not in given:
             found.append(Finding("SD102", f"input {name!r}", "nothing was given for it"))
+    if not names and network.inputs:
+        what = "all inputs are constant, and nothing says how many steps to run"
+        found = [Finding("SD112", "network", what, "give it one input that is not, connected or not")]
     raise_errors(found)
 
     arrays: dict[str, Array] = {}
     for each in network.given:
-        array = np.asarray(given[each.name].detach().cpu() if hasattr(given[each.name], "detach") else given[each.name])
         where = f"input {each.name!r}"
+        try:
+            array = _array(given[each.name])
+        except (TypeError, ValueError) as problem:
+            found.append(Finding("SD111", where, f"it is no array of numbers: {problem}", "give a NumPy array"))
+            continue
         if array.dtype.kind not in "biuf":
             found.append(Finding("SD111", where, f"its type is {array.dtype}, not numbers"))
         elif array.shape[2:] != each.shape or array.ndim < 2:
@@ -53,11 +67,13 @@ def as_inputs(network: Network, given: Any) -> dict[str, Array]:
         elif not np.isfinite(array).all():
             found.append(Finding("SD104", where, f"{np.count_nonzero(~np.isfinite(array))} values are NaN or infinite"))
         elif each.kind == "binary" and not np.isin(array, (0, 1)).all():
-            found.append(
-                Finding("SD111", where, f"{array.max():g} is not 0 or 1", "declare the input as counts or real")
-            )
+            other = array[~np.isin(array, (0, 1))][0]
+            found.append(Finding("SD111", where, f"{other:g} is not 0 or 1", "declare the input as counts or real"))
         elif each.kind == "counts" and ((array < 0).any() or (array != np.floor(array)).any()):
             found.append(Finding("SD111", where, "counts are whole numbers >= 0", "declare the input as real"))
+        elif each.kind == "counts" and array.max() > COUNT_MAX:
+            what = f"a count of {array.max():g} is beyond {COUNT_MAX:,}, where float64 is not exact"
+            found.append(Finding("SD111", where, what, "give smaller counts"))
         else:
             arrays[each.name] = array.astype(np.float64 if each.kind == "real" else np.int64)
     sizes = {array.shape[:2] for array in arrays.values()}

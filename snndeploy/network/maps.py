@@ -135,6 +135,12 @@ class Conv(Map):
         rank_fits = len(shape) == dims + 1 and dims in (1, 2)
         if not rank_fits or any(len(part) != dims for part in (self.stride, self.padding, self.dilation)):
             raise ValueError(f"a convolution with weight {self.weight.shape} cannot take {shape}")
+        least = min(*self.stride, *self.dilation, *self.kernel, self.groups)
+        if least < 1 or any(n < 0 for part in self.padding for n in part):
+            raise ValueError(
+                f"a convolution cannot take {shape} with kernel {self.kernel}, stride {self.stride}, "
+                f"dilation {self.dilation}, groups {self.groups}, padding {self.padding}: only padding may be 0"
+            )
         if shape[0] != self.weight.shape[1] * self.groups or self.weight.shape[0] % self.groups:
             raise ValueError(
                 f"a convolution with weight {self.weight.shape} and {self.groups} groups cannot take {shape}"
@@ -210,6 +216,13 @@ class Pool(Map):
         dims = len(self.kernel)
         if len(shape) != dims + 1 or any(len(part) != dims for part in (self.stride, self.padding)):
             raise ValueError(f"a pool of {self.kernel} cannot take {shape}")
+        if min(*self.kernel, *self.stride) < 1 or any(
+            not 0 <= 2 * p <= k for p, k in zip(self.padding, self.kernel, strict=True)
+        ):
+            raise ValueError(
+                f"a pool cannot take {shape} with kernel {self.kernel}, stride {self.stride}, padding {self.padding}: "
+                "padding is 0 to half the kernel, the rest at least 1"
+            )
         space = []
         for n, k, s, p in zip(shape[1:], self.kernel, self.stride, self.padding, strict=True):
             span = n + 2 * p - k
@@ -269,6 +282,9 @@ class Flatten(Map):
     def shape_out(self, shape: Shape) -> Shape:
         if len(shape) != self.rank:
             raise ValueError(f"a flatten of {self.rank} axes cannot take {shape}")
+        inside = all(-self.rank <= axis < self.rank for axis in (self.start, self.end))
+        if not inside or self._span()[0] > self._span()[1]:
+            raise ValueError(f"a flatten of axes {self.start}..{self.end} cannot take {shape}")
         start, end = self._span()
         return (*shape[:start], prod(shape[start : end + 1]), *shape[end + 1 :])
 

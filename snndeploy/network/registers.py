@@ -71,6 +71,8 @@ class Registers:
             value = getattr(self, name)
             if value is not None:
                 object.__setattr__(self, name, freeze(value, np.int64))
+        whole = freeze(self.reset.value, np.int64)
+        object.__setattr__(self, "reset", Reset(self.reset.kind, whole, self.reset.when))
         object.__setattr__(self, "scale", freeze(self.scale))
         object.__setattr__(self, "offset", freeze(self.offset))
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import cache
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import numpy as np
 
 from snndeploy.errors import Finding, SnnDeployError, raise_errors
 from snndeploy.network import registers as reg
 from snndeploy.network.arrays import Array
-from snndeploy.network.maps import Shape
+from snndeploy.network.maps import Pool, Shape, chain_matrix
 from snndeploy.network.network import Network, Population, Projection
 from snndeploy.network.registers import Registers
 from snndeploy.network.rule import Rule, parameters
@@ -154,6 +156,38 @@ def every_projection_setting_is_in_range(network: Network) -> Breaches:
             yield Finding("SD102", f"projection {p.name!r}", f"receptor {p.receptor} of {receptors} does not exist")
 
 
+@cache
+def _declared(kind: type[Any]) -> tuple[dict[str, tuple[str, ...]], tuple[str, ...]]:
+    """Fields of a dataclass that hold one of some words, and fields that hold a whole number."""
+    hints = get_type_hints(kind)
+    words = {name: get_args(hint) for name, hint in hints.items() if get_origin(hint) is Literal}
+    return words, tuple(name for name, hint in hints.items() if hint is int)
+
+
+def every_setting_is_one_that_exists(network: Network) -> Breaches:
+    parts: list[tuple[str, Any]] = [(f"input {each.name!r}", each) for each in network.inputs]
+    for p in network.projections:
+        parts += [(f"projection {p.name!r}", each) for each in (p, p.format, *p.maps)]
+    for population in network.populations:
+        rule = population.rule
+        held: list[Any] = [rule, rule.reset]
+        held += [*rule.receptors, rule.refractory, rule.adaptation] if isinstance(rule, Rule) else []
+        parts += [(f"population {population.name!r}", each) for each in held]
+    for where, part in [*parts, ("decision", network.decision)]:
+        if part is None:
+            continue
+        kind: Any = type(part)
+        words, whole = _declared(kind)
+        for name, known in words.items():
+            value = getattr(part, name)
+            if value not in known:
+                yield Finding("SD105", where, f"{name} {value!r} is unknown", f"choose from {', '.join(known)}")
+        for name in whole:
+            value = getattr(part, name)
+            if not isinstance(value, (int, np.integer)):
+                yield Finding("SD105", where, f"{name} {value!r} is not a whole number")
+
+
 def every_loop_has_a_delay(network: Network) -> Breaches:
     try:
         update_order(network)
@@ -253,6 +287,20 @@ def every_weight_is_on_its_grid(network: Network) -> Breaches:
                 f"{off} of {weight.size} mantissas are outside {low}..{high} in steps of {p.format.step}",
                 "quantise again",
             )
+        elif any(isinstance(each, Pool) for each in p.maps):
+            yield from _joined_weights(network, p, (low, high))
+
+
+def _joined_weights(network: Network, p: Projection, limits: tuple[int, int]) -> Breaches:
+    """Windows of a pool that overlap add weights up: a synapse then holds their sum."""
+    try:
+        joined = chain_matrix(p.maps, network.shapes[p.source]).data
+    except (KeyError, ValueError):
+        return  # reported as a name or a shape
+    off = np.count_nonzero((joined < limits[0]) | (joined > limits[1]))
+    if off:
+        what = f"{off} of {joined.size} synapses are outside {limits[0]}..{limits[1]} once its maps are one"
+        yield Finding("SD110", f"projection {p.name!r}", what, "pool without overlap, or quantise the float network")
 
 
 RULES: tuple[SpecRule, ...] = (
@@ -265,6 +313,7 @@ RULES: tuple[SpecRule, ...] = (
     every_weight_is_finite,
     every_float_setting_is_in_range,
     every_projection_setting_is_in_range,
+    every_setting_is_one_that_exists,
     forms_are_not_mixed,
     integers_come_in,
     every_register_holds_its_value,

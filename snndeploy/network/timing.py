@@ -36,11 +36,6 @@ def update_order(network: Network) -> tuple[tuple[str, ...], ...]:
     return tuple(groups[n] for n in nx.lexicographical_topological_sort(condensed, key=place.__getitem__))
 
 
-def feeds_itself(network: Network, group: tuple[str, ...]) -> bool:
-    """True if a group has feedback and has to be computed step by step."""
-    return len(group) > 1 or any(p.source == p.target for p in network.into(group[0]))
-
-
 def latencies(network: Network, cost: int = 1) -> dict[str, int]:
     """The least latency of each population, in steps, if every projection takes at least `cost` steps.
 

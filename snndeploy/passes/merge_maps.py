@@ -85,7 +85,7 @@ def _join(first: Map, second: Map, third: Chain, shape: Shape) -> tuple[int, Cha
         case Scale(), Scale():
             return 2, (Scale(first.factor * second.factor),)
         case Scale(), (Pool() | Flatten()) if first.factor.size == 1:
-            return 2, (second, first)
+            return 2, (second, Scale(first.factor.reshape(())))
         case Scale(), Dense() if len(shape) == 1 or first.factor.size == 1:
             return 2, (Dense(second.weight * first.factor.reshape(-1)),)
         case Scale(), Conv() if (factor := _per_channel(first, shape)) is not None:

@@ -276,3 +276,44 @@ def test_counts_and_constants_are_inputs_of_their_own_kind():
     assert trace.v["n"].ravel().tolist() == [3, 0, 3, 1]
     with pytest.raises(SnnDeployError, match="SD111"):
         run(net, np.array([0.5]).reshape(1, 1, 1))
+
+
+def test_a_floor_of_the_state_also_holds_what_a_reset_leaves():
+    rule = Rule(0.5, 1.0, reset=Reset("to", -0.9), state_floor=-0.25)
+    x = np.array([2.0, 0.0, 2.0]).reshape(3, 1, 1)
+    for engine in ("reference", "torch"):
+        trace = run(single_layer(rule, size=1), x, engine, record=("v",))
+        np.testing.assert_array_equal(trace.v["n"].ravel(), [-0.25, -0.125, -0.25])
+
+
+# what arrives, and u before: at the edges of 24 and of 32 bits
+EDGES = [(2**17, 0), (2**17 + 1, 0), (2**17 - 1, 0), (2**18, 0), (2**25 - 1, 2**23 - 1), (2**25, 0), (2**17 - 1, 77)]
+
+
+@pytest.mark.parametrize("engine", ["reference", "torch", "lava"])
+@pytest.mark.parametrize("vth", [None, 2**17 - 1])
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize(("count", "before"), EDGES)
+def test_registers_at_their_edges(engine, vth, sign, count, before):
+    """u = 2^23 stays and -2^23 wraps; a sum beyond 32 bits wraps there first, and then once in 24 bits."""
+    if engine == "lava":
+        pytest.importorskip("lava")
+    form = Format(0, 8, "excitatory" if sign > 0 else "inhibitory")
+    rule = Registers(du=0, dv=0, vth=vth, initial_u=sign * before)
+    net = Network(
+        1e-3,
+        (Input("in", (1,), "counts"),),
+        (Population("n", (1,), rule),),
+        (Projection("in", "n", (Dense(np.array([[sign]])),), format=form),),
+        ("n",),
+    )
+
+    def signed32(y):
+        return (y + 2**31) % 2**32 - 2**31
+
+    u = signed32(sign * (before * 4095 >> 12) + signed32(sign * count << 6))
+    u = u - 2**24 if u > 2**23 else u + 2**24 if u <= -(2**23) else u
+    v = max(1 - 2**23, min(2**23 - 1, u))
+    v = 0 if vth is not None and v > vth << 6 else v
+    trace = run(net, np.full((1, 1, 1), count), engine, record=("u", "v"))
+    assert (trace.u["n"].item(), trace.v["n"].item()) == (u, v)

@@ -5,6 +5,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.sparse import csr_array
 
 from snndeploy.network.maps import Conv, Dense, Flatten, Pool, Scale, Sparse, chain_apply, chain_matrix, chain_shape
 
@@ -79,6 +80,16 @@ def test_a_chain_equals_its_matrix(seed):
     same(chain_apply(maps, x), (chain_matrix(maps, shape) @ x.reshape(3, -1).T).T)
 
 
+def test_a_chain_has_no_synapse_that_is_zero():
+    """Duplicates are one synapse, and those that cancel are none."""
+    twice = csr_array((np.array([1, 2, 3, -3]), np.array([0, 0, 1, 1]), np.array([0, 2, 4])), (2, 2))
+    each = Sparse(twice, (2,), (2,))
+    assert each.weight.nnz == 2
+    joined = chain_matrix((each,), (2,))
+    assert joined.nnz == 1
+    assert joined.toarray().tolist() == [[3, 0], [0, 0]]
+
+
 def test_a_dense_map_acts_on_the_last_axis():
     rng = np.random.default_rng(0)
     dense, x = Dense(rng.normal(size=(3, 4))), rng.normal(size=(2, 5, 4))
@@ -92,9 +103,21 @@ def test_a_dense_map_acts_on_the_last_axis():
         (Dense(np.ones((3, 4))), (5,)),
         (Conv(np.ones((3, 2, 3, 3))), (3, 6, 6)),
         (Conv(np.ones((3, 2, 9, 9))), (2, 6, 6)),
-        (Conv(np.ones((3, 1, 3, 3)), groups=2), (2, 6, 6)),
         (Pool((9, 9), (1, 1)), (2, 4, 4)),
+        (Conv(np.ones((1, 2, 1, 1)), stride=(0, 1)), (2, 6, 6)),
+        (Conv(np.ones((1, 2, 1, 1)), stride=(1, -1)), (2, 6, 6)),
+        (Conv(np.ones((1, 2, 3, 3)), dilation=(0, 1)), (2, 6, 6)),
+        (Conv(np.ones((1, 2, 0, 1))), (2, 6, 6)),
+        (Conv(np.ones((1, 2, 1, 1)), padding=((0, 0), (0, -1))), (2, 6, 6)),
+        (Conv(np.ones((3, 1, 3, 3)), groups=2), (2, 6, 6)),
+        (Pool((1, 1), (0, 1)), (2, 4, 4)),
+        (Pool((0, 1), (1, 1)), (2, 4, 4)),
+        (Pool((2, 2), (1, 1), (-1, 0)), (2, 4, 4)),
+        (Pool((2, 2), (1, 1), (2, 0)), (2, 4, 4)),
         (Flatten(0, -1, 3), (4,)),
+        (Flatten(3, -1, 3), (2, 4, 4)),
+        (Flatten(2, 1, 3), (2, 4, 4)),
+        (Flatten(0, -1, 0), ()),
         (Scale(np.ones((3, 1))), (2, 4)),
         (Sparse(np.ones((2, 4)), (4,), (2,)), (2, 2)),
     ],

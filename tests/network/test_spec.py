@@ -8,9 +8,11 @@ from random_networks import EVERY, PLAIN, float_network, integer_network
 
 from snndeploy.errors import SnnDeployError
 from snndeploy.network import (
+    Adaptation,
     Conv,
     Decision,
     Dense,
+    Flatten,
     Format,
     Input,
     Network,
@@ -20,10 +22,12 @@ from snndeploy.network import (
     Receptor,
     Refractory,
     Registers,
+    Reset,
     Rule,
     Scale,
     spec,
 )
+from snndeploy.network.registers import natural_sign
 
 
 def good() -> Network:
@@ -87,6 +91,16 @@ BREACHES = {
     "no receptor": (rule(receptors=()), {"SD105", "SD102"}),
     "negative refractory": (rule(refractory=Refractory(-1)), {"SD105"}),
     "refractory without threshold": (rule(threshold=None, refractory=Refractory(1)), {"SD113"}),
+    "negative bias onset": (registers(bias_onset=-1), {"SD105"}),
+    "shrinking and alternating state": (rule(beta=-1.01), {"SD105"}),
+    "unknown reset": (rule(reset=Reset("subtract", 1.0)), {"SD105"}),
+    "unknown time of a reset": (rule(reset=Reset("to", 0.0, "later")), {"SD105"}),
+    "unknown synapse": (rule(synapse="parallel"), {"SD105"}),
+    "unknown kind of input": (good().with_(inputs=(Input("in", (2,), "rate"),)), {"SD105"}),
+    "unknown decision": (good().with_(decision=Decision("b", "mean-v")), {"SD105"}),
+    "half a step of delay": (projection(good(), delay=0.5), {"SD105"}),
+    "half a refractory step": (rule(refractory=Refractory(1.5)), {"SD105"}),
+    "scale in integers": (projection(integer(), maps=(Scale(2), *integer().projections[0].maps)), {"SD107"}),
     "negative onset": (rule(receptors=(Receptor(onset=-1),)), {"SD105"}),
     "dt": (good().with_(dt=0.0), {"SD105"}),
     "loop": (
@@ -163,3 +177,57 @@ def test_grids_hold_what_lava_keeps(sign, bits):
     kept = np.clip(abs(grid) if sign == "inhibitory" else grid, -256 if sign == "mixed" else 0, 255) >> shift << shift
     np.testing.assert_array_equal(-kept if sign == "inhibitory" else kept, grid)
     assert len(grid) >= 2**bits
+
+
+LIMITS = {
+    "du": (0, 4095),
+    "dv": (0, 4095),
+    "vth": (0, 2**17 - 1),
+    "bias_mant": (-4096, 4095),
+    "bias_exp": (0, 7),
+    "initial_u": (1 - 2**23, 2**23 - 1),
+    "initial_v": (1 - 2**23, 2**23 - 1),
+}
+
+
+@pytest.mark.parametrize("name", LIMITS)
+def test_a_register_holds_its_limits_and_no_more(name):
+    low, high = LIMITS[name]
+    for value, fits in ((low, True), (high, True), (low - 1, False), (high + 1, False)):
+        assert [f.code for f in spec.findings(registers(**{name: value}))] == ([] if fits else ["SD109"]), value
+
+
+def test_the_other_limits_of_the_integer_form():
+    for exponent in (-9, -8, 7, 8):
+        found = spec.findings(projection(integer(), format=Format(exponent)))
+        assert [f.code for f in found] == ([] if exponent in (-8, 7) else ["SD109"])
+    for value in (-(2**23), 1 - 2**23, 2**23 - 1, 2**23):
+        found = spec.findings(registers(reset=Reset("by", value)))
+        assert [f.code for f in found] == ([] if abs(value) < 2**23 else ["SD109"])
+
+
+def test_every_number_of_a_rule_is_checked():
+    changes = [{name: np.nan} for name in ("beta", "threshold", "bias", "floor", "state_floor", "value", "initial")]
+    changes += [{"receptors": (Receptor(**{name: np.nan}),)} for name in ("alpha", "gain", "constant", "initial")]
+    changes += [{"adaptation": Adaptation(*pair)} for pair in ((np.nan, 1.0), (0.5, np.nan))]
+    for change in [*changes, {"reset": Reset("by", np.nan)}]:
+        assert [f.code for f in spec.findings(rule(**change))] == ["SD104"], change
+
+
+def pooled(stride: int, weight: int) -> Network:
+    """Sums over windows of two places in front of equal mantissas."""
+    places = {1: 3, 2: 2}[stride]
+    maps = (Pool((2,), (stride,), (0,), "sum"), Flatten(0, -1, 2), Dense(np.full((3, places), weight)))
+    return projection(integer().with_(inputs=(Input("in", (1, 4)),)), maps=maps)
+
+
+def test_weights_that_overlapping_windows_add_up_are_within_their_limits():
+    """Lava and a chip hold one mantissa per synapse; two windows over one place make it a sum."""
+    assert spec.findings(pooled(2, 200)) == []
+    assert spec.findings(pooled(1, 100)) == []
+    assert [f.code for f in spec.findings(pooled(1, 200))] == ["SD110"]
+
+
+def test_the_sign_mode_of_weights():
+    for weight, sign in (([0, 2], "excitatory"), ([-2, 0], "inhibitory"), ([0], "excitatory"), ([-2, 2], "mixed")):
+        assert natural_sign(np.array(weight)) == sign

@@ -4,7 +4,7 @@ from random_networks import EVERY, float_network
 
 from snndeploy.errors import SnnDeployError
 from snndeploy.network import Dense, Input, Network, Population, Projection, Rule
-from snndeploy.network.timing import feeds_itself, latencies, update_order
+from snndeploy.network.timing import latencies, update_order
 
 
 def chain(edges, names="abc"):
@@ -37,6 +37,9 @@ def test_a_loop_that_is_too_short_is_named_with_what_is_missing():
     assert all(f"{name}" in text for name in "abc")
     assert "add up to 1 steps (< 3" in text
     assert "by 2" in text
+    itself = chain([("in", "a", 0), ("a", "a", 1)], "a")
+    with pytest.raises(SnnDeployError, match="loop a: its delays add up to 1 steps [(]< 2"):
+        latencies(itself, cost=2)
 
 
 def test_a_loop_without_delay_is_refused():
@@ -53,8 +56,6 @@ def test_sources_come_first_and_order_does_not_depend_on_lists():
 def test_feedback_makes_a_group():
     net = chain([("in", "a", 0), ("a", "b", 0), ("b", "a", 1), ("b", "c", 0)])
     assert update_order(net) == (("a", "b"), ("c",))
-    assert feeds_itself(net, ("a", "b"))
-    assert not feeds_itself(net, ("c",))
 
 
 @pytest.mark.parametrize("seed", range(50))

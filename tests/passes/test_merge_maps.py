@@ -37,6 +37,7 @@ CHAINS = {
     "convolution, pool": ((conv(4, 2), pool(2, "average")), (2, 10, 10), Conv),
     "strided convolution, overlapping pool": ((conv(4, 2, stride=(2, 1)), Pool((3, 2), (1, 2), kind="sum")), (2, 12, 9), Conv),
     "padded pool, convolution": ((Pool((2, 2), (2, 2), (1, 1)), conv(3, 2)), (2, 8, 8), Sparse),
+    "one factor in front of a flatten": ((Scale(np.full((1, 1, 1), 2.0)), Flatten(0, -1, 3), Sparse(np.eye(3, 8), (8,), (3,))), (2, 2, 2), Sparse),
     "ceil pool": ((pool(2, "average", ceil_mode=True), Flatten(0, -1, 3), Dense(rng.normal(size=(5, 50)))), (2, 9, 9), Sparse),
     "scale per channel, convolution": ((Scale(np.array([2.0, 0.5]).reshape(2, 1, 1)), conv(4, 2)), (2, 6, 6), Conv),
     "scale per channel, groups": ((Scale(np.array([2.0, 0.5]).reshape(2, 1, 1)), conv(4, 1, groups=2)), (2, 6, 6), Conv),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -10,10 +11,10 @@ from snndeploy.engines.base import Job, check_options
 from snndeploy.engines.reference.float_rule import FloatState
 from snndeploy.engines.reference.integer_rule import IntegerState, accumulate
 from snndeploy.engines.trace import Trace
-from snndeploy.errors import Finding
+from snndeploy.errors import Finding, error
 from snndeploy.network.arrays import Array
-from snndeploy.network.maps import chain_apply
-from snndeploy.network.network import Network, Population
+from snndeploy.network.maps import chain_apply, chain_matrix
+from snndeploy.network.network import Network, Population, Projection
 from snndeploy.network.registers import Registers
 from snndeploy.network.timing import update_order
 
@@ -36,6 +37,17 @@ def start(population: Population, batch: int) -> State:
     return FloatState(population.rule, (batch, *population.shape))
 
 
+def _check_sum(network: Network, p: Projection, inputs: Mapping[str, Array]) -> None:
+    """Raises SD523 where counts are so large that a sum of mantissas leaves 64 bits."""
+    most = int(inputs[p.source].max()) if p.source in inputs and p.format is not None else 0
+    if most < 2**31:
+        return  # 2^24 synapses of 2^8 are needed to leave 64 bits
+    worst = most * int(abs(chain_matrix(p.maps, network.shapes[p.source])).sum(axis=1).max())
+    if worst >= 2**63:
+        what = f"counts up to {most:,} may add up to {worst:,}, beyond 64 bits"
+        raise error("SD523", f"projection {p.name!r}", what, "give smaller counts")
+
+
 def run(job: Job) -> Trace:
     """Every population at every step, in the order that the projections without delay demand."""
     check_options("reference", job.options, {})
@@ -49,6 +61,8 @@ def run(job: Job) -> Trace:
     emitted: dict[str, dict[int, Array]] = {name: {} for name in network.shapes}
     kept: dict[str, dict[str, list[Array]]] = {what: defaultdict(list) for what in ("spikes", "u", "v")}
 
+    for p in network.projections:
+        _check_sum(network, p, job.inputs)
     for t in range(steps):
         for name, array in job.inputs.items():
             emitted[name][t] = array[t]
