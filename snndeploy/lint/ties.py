@@ -13,28 +13,34 @@ from snndeploy.network.network import Network, Population
 from snndeploy.network.rule import Rule
 from snndeploy.passes.change import float_rules
 
-LEVELS = 1024
+LEVELS = 512
 # numbers that float32 does not hold are this far from the multiple that was meant, relative to the largest
-NEAR = 2.0**-21
+NEAR = 2.0**-23
 
 
 def common_step(values: Array) -> float | None:
     """The largest step of which all values are multiples, as near as float32 holds them; None if there is none.
 
-    A step below 1/1024 of the largest value counts as none: every set of floats has one far down.
+    A step below 1/512 of the largest value counts as none: every set of floats has one far down.
     """
     sizes = np.unique(np.abs(values[values != 0]))
     if sizes.size == 0 or sizes.size > LEVELS:
         return None
-    near, step = NEAR * float(sizes[-1]), float(sizes[-1])
-    for size in map(float, sizes):
-        rest = size
-        # Euclid, with remainders to the nearest multiple
-        while rest > near:
+    sizes = sizes[::-1]
+    top = step = float(sizes[0])
+    for i in range(1, len(sizes)):
+        rest = float(sizes[i])
+        # Euclid, with remainders to the nearest multiple; what is left of a lattice is a whole step or rounding
+        while rest > top / LEVELS / 4:
             step, rest = rest, abs(step - rest * round(step / rest))
-            if step < sizes[-1] / LEVELS:
-                return None
-    return step if np.all(np.abs(sizes / step - np.rint(sizes / step)) * step <= near) else None
+        if step < 0.9 * top / LEVELS:
+            return None
+        # the remainders have collected roundings: fit the step to all values so far
+        times = np.rint(sizes[: i + 1] / step)
+        step = float((sizes[: i + 1] @ times) / (times @ times))
+        if np.any(np.abs(sizes[: i + 1] - times * step) > NEAR * top):
+            return None
+    return step
 
 
 def _values(network: Network, each: Population, rule: Rule) -> Array:
