@@ -323,7 +323,8 @@ class Scale(Map):
     def matrix(self, shape: Shape) -> Any:
         from scipy import sparse
 
-        return sparse.csr_array(sparse.diags_array(np.broadcast_to(self.factor, self.shape_out(shape)).ravel()))
+        factor = np.broadcast_to(self.factor, self.shape_out(shape)).ravel()
+        return sparse.csr_array(sparse.diags_array(factor, dtype=factor.dtype))
 
 
 MAPS: tuple[type[Map], ...] = (Dense, Sparse, Conv, Pool, Flatten, Scale)

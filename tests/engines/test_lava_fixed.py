@@ -194,9 +194,17 @@ def test_what_lava_cannot_hold_is_refused_by_name() -> None:
     far = layers(PLAIN_LIF, PLAIN_LIF, delay=70)
     with pytest.raises(SnnDeployError, match=r"SD510 projection 'p0->p1': it takes 68 steps more"):
         run(far, np.ones((3, 1, 3)), "lava")
+    assert run(layers(PLAIN_LIF, PLAIN_LIF, delay=65), np.ones((3, 1, 3)), "lava").engine
+    with pytest.raises(SnnDeployError, match=r"SD510 projection 'p0->p1': it takes 64 steps more"):
+        run(layers(PLAIN_LIF, PLAIN_LIF, delay=66), np.ones((3, 1, 3)), "lava")
     many = layers(PLAIN_LIF).with_(inputs=(Input("in", (3,), "counts"),))
     with pytest.raises(SnnDeployError, match=r"SD511 projection 'in->p0': counts up to 100,000,000"):
         run(many, np.full((3, 1, 3), 10**8), "lava")
+    (weight,) = (each.weight for each in many.projections[0].maps)
+    most = (2**31 - 1) // int(abs(weight).sum(axis=1).max())
+    with pytest.raises(SnnDeployError, match="SD511"):
+        run(many, np.full((3, 1, 3), most + 1), "lava")
+    assert_same_bits(*(run(many, np.full((3, 1, 3), most), each, EVERYTHING) for each in ("reference", "lava")))
     loop = layers(PLAIN_LIF, PLAIN_LIF)
     back = Projection("p1", "p0", loop.projections[1].maps, 1, format=Format())
     with pytest.raises(SnnDeployError, match=r"SD106 .* raise the delays of this loop by 1"):

@@ -107,6 +107,8 @@ def small(rule: Rule, kind: str = "binary") -> Network:
         # 1 - (1 - 0.1) is not 0.1
         (Rule(0.1), "snndeploy RuleLIF, start 1"),
         (Rule(0.9, receptors=(Receptor(0.5, gain=0.3),)), "snndeploy RuleLIF, start 1"),
+        (Rule(0.9, receptors=(Receptor(0.5, reset=True),)), "snndeploy RuleLIF, start 1"),
+        (Rule(0.9, value=-0.5), "snndeploy RuleLIF, start 1"),
         (Rule(0.9, threshold=-0.5), "snndeploy RuleLIF, start 1"),
         (Rule(0.9, bias=0.1, bias_onset=2), "snndeploy RuleLIF, start 1"),
         (Rule(0.9, reset=Reset("to", 0.1)), "snndeploy RuleLIF, start 1"),
@@ -122,6 +124,7 @@ def test_which_process_holds_a_population(rule: Rule, process: str) -> None:
     for name in reference.spikes:
         np.testing.assert_array_equal(lava.spikes[name], reference.spikes[name])
     np.testing.assert_allclose(lava.v["p"], reference.v["p"], rtol=0, atol=1e-12)
+    np.testing.assert_allclose(lava.u["p"], reference.u["p"], rtol=0, atol=1e-12)
 
 
 def test_what_lava_cannot_hold_is_refused_by_name() -> None:

@@ -1,5 +1,7 @@
 """The torch engine against the reference: float64 spike for spike, the integer form bit for bit."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -7,8 +9,24 @@ from random_networks import EVERY, float_network, integer_network, spikes_for
 
 from snndeploy.engines import run
 from snndeploy.engines.torch import schedule
+from snndeploy.engines.torch.link import growth
 from snndeploy.errors import SnnDeployError
-from snndeploy.network import Dense, Format, Input, Network, Population, Projection, Registers, Reset, Rule
+from snndeploy.network import (
+    Conv,
+    Dense,
+    Flatten,
+    Format,
+    Input,
+    Network,
+    Pool,
+    Population,
+    Projection,
+    Registers,
+    Reset,
+    Rule,
+    Scale,
+    Sparse,
+)
 
 ALL = ("spikes", "u", "v")
 
@@ -98,6 +116,23 @@ def test_large_counts_wrap_as_registers_do(count):
     want, got = both(network, spikes)
     assert np.array_equal(want.u["n"], got.u["n"])
     assert np.array_equal(want.v["n"], got.v["n"])
+
+
+def test_sums_beyond_float32_are_exact():
+    """255·(2^17 + 1) is odd and above 2^24: float32 does not hold it."""
+    network, spikes = counted(255), np.full((3, 1, 1), 2**17 + 1)
+    network = network.with_(projections=(replace(network.projections[0], format=Format(0, 8, "excitatory")),))
+    want, got = both(network, spikes)
+    assert np.array_equal(want.u["n"], got.u["n"])
+
+
+def test_growth_is_the_largest_sum_of_a_row():
+    rng = np.random.default_rng(9)
+    chains = [(Dense(rng.integers(-9, 9, (4, 5))), (5,)), (Conv(rng.integers(-9, 9, (3, 2, 2, 3))), (2, 6, 6))]
+    chains += [(Pool((2, 3), (1, 2), (0, 0), "sum"), (2, 6, 6)), (Scale(np.array([3, -7])), (2,))]
+    chains += [(Sparse(rng.integers(-9, 9, (4, 5)), (5,), (4,)), (5,)), (Flatten(0, -1, 2), (2, 3))]
+    for each, shape in chains:
+        assert growth(each) == abs(each.matrix(shape)).sum(axis=1).max(), each
 
 
 def refused(network, spikes, **options):
