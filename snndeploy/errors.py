@@ -48,7 +48,7 @@ CODES: dict[str, str] = {
     "SD208": "a delay is longer than a target can hold",
     "SD209": "a network is not in the form that is needed",
     "SD210": "data that comes with the package is missing",
-    "SD211": "worth knowing before deployment",
+    "SD211": "all weights of a projection are zero",
     # lint
     "SD220": "dt is no plausible time",
     "SD221": "a time constant is not plausible",

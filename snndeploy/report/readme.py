@@ -22,7 +22,7 @@ RESETS = tuple((kind, delay) for kind in ("subtract", "zero", "none") for delay 
 
 def tables() -> dict[str, str]:
     """Markdown by name of table."""
-    return {"neurons": neurons(), "layers": layers(), "refused": refused(), "engines": engines()}
+    return {"neurons": neurons(), "layers": layers(), "refused": refused(), "engines": engines(), "lint": lint()}
 
 
 def fill(text: str, parts: dict[str, str]) -> str:
@@ -122,7 +122,7 @@ def layers() -> str:
     """The layers that are registered."""
     from snndeploy.frontends.layers import LAYERS
 
-    names = ", ".join(f"`{cls.__name__}`" for cls in LAYERS)
+    names = ", ".join(f"`{cls.__name__}`" for cls in LAYERS if cls.__module__.startswith("torch."))
     return f"{names}, `+`, `nn.Sequential`, `SequentialState`, and any `nn.Module` whose `forward` does one step"
 
 
@@ -147,6 +147,14 @@ def engines() -> str:
             (f"`{name}`", (import_module(path).__doc__ or "").strip().splitlines()[0]) for name, path in ENGINES.items()
         ]
     return _table(("engine", "what it is"), said)
+
+
+def lint() -> str:
+    """What the linter tells beside errors, by its registry."""
+    from snndeploy.lint import CHECKS
+
+    rows = [(each.code, CODES[each.code], each.severity, each.needs) for each in sorted(CHECKS, key=lambda c: c.code)]
+    return _table(("code", "what lint tells", "severity", "needs"), rows)
 
 
 def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
