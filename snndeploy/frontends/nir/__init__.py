@@ -19,11 +19,13 @@ def read(path: str | os.PathLike[str], dt: float | None = None, reset: str | Non
     return reading.read(path, dt, reset, **options)
 
 
-def write(network: Network, path: str | os.PathLike[str]) -> None:
+def write(
+    network: Network, path: str | os.PathLike[str], style: str = "standard", for_: str | None = None
+) -> tuple[str, ...]:
     """Writes a network as a NIR file that `read` gives back bit for bit; see `writing.write`."""
     from snndeploy.frontends.nir import writing
 
-    writing.write(network, path)
+    return writing.write(network, path, style, for_)
 
 
 def inspect(path: str | os.PathLike[str], dt: float | None = None, reset: str | None = None, **options: Any) -> Report:

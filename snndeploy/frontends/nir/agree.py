@@ -27,6 +27,8 @@ def disagreements(stored: Graph, meant: Graph, where: str) -> list[Finding]:
         a, b = stored.nodes.get(name), meant.nodes.get(name)
         if a is None or b is None:
             differ(f"node {name!r}", "only the block has it" if a is None else "the block does not know it")
+        elif isinstance(a, Graph) and isinstance(b, Graph):
+            found.extend(disagreements(a, b, f"{where}: subgraph {name!r}"))
         elif isinstance(a, Graph) or isinstance(b, Graph) or a.type != b.type:
             kinds = ["NIRGraph" if isinstance(each, Graph) else each.type for each in (a, b)]
             differ(f"node {name!r}", f"it is {kinds[0]}, by the block {kinds[1]}")

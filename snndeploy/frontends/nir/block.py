@@ -27,6 +27,7 @@ import snndeploy.network as model
 from snndeploy.errors import SnnDeployError, error
 from snndeploy.frontends.nir.encode import Places
 from snndeploy.frontends.nir.graph import Block, Graph, Node
+from snndeploy.frontends.nir.styles import READERS, STYLES
 from snndeploy.network.arrays import Array, equal
 from snndeploy.network.maps import MAPS, Map
 from snndeploy.network.network import Network
@@ -100,8 +101,8 @@ class _Writer:
         return np.concatenate(parts) if parts else np.zeros(0, name)
 
 
-def pack(network: Network, graph: Graph, places: Places) -> Block:
-    """The block of a network whose plain graph is `graph`."""
+def pack(network: Network, graph: Graph, places: Places, style: str = "standard", for_: str | None = None) -> Block:
+    """The block of a network whose plain graph is `graph`, written in this style for this reader."""
     writer = _Writer()
     content = writer.value(dataclasses.replace(network, projections=()))
     content["projections"] = [
@@ -111,7 +112,8 @@ def pack(network: Network, graph: Graph, places: Places) -> Block:
         }
         for i, p in enumerate(network.projections)
     ]
-    manifest = json.dumps({"format": FORMAT, "network": content}, indent=1, ensure_ascii=False, allow_nan=False)
+    said = {"format": FORMAT, **({"style": style} if style != "standard" else {}), **({"for": for_} if for_ else {})}
+    manifest = json.dumps({**said, "network": content}, indent=1, ensure_ascii=False, allow_nan=False)
     return Block(manifest, writer.whole("float64"), writer.whole("int64"))
 
 
@@ -238,8 +240,8 @@ class _Reader:
         return raw
 
 
-def unpack(graph: Graph, where: str) -> Network:
-    """The network in the block of `graph`, not yet checked for legality.
+def unpack(graph: Graph, where: str) -> tuple[Network, str, str | None]:
+    """The network in the block of `graph`, not yet checked for legality, and the style and reader it was written for.
 
     Raises:
         SnnDeployError SD413: the manifest is not one that `pack` writes.
@@ -250,8 +252,11 @@ def unpack(graph: Graph, where: str) -> Network:
         written = content.get("format") if isinstance(content, dict) else None
         if written != FORMAT:
             raise BadBlockError(f"its format is {written!r}, and this version reads {FORMAT}")
+        style, for_ = content.get("style", "standard"), content.get("for")
+        if style not in STYLES or (for_ is not None and for_ not in READERS):
+            raise BadBlockError(f"its style is {style!r} for {for_!r}, which this version does not write")
         network: Network = _Reader(graph, graph.block).instance(content.get("network"), (Network,))
-        return network
+        return network, style, for_
     except SnnDeployError:
         raise
     except DAMAGES as problem:

@@ -2,6 +2,7 @@
 
 * Linear nodes between two neurons become one projection per path; their biases become constants of the receptor.
 * A neuron that reaches itself over linear nodes does so one step later, and the bias on that way counts from step 0.
+* A Threshold right behind a membrane (LI, I, CubaLI) is one neuron with it and feeds it one step later.
 * A loop over several neurons without a Delay can be read in several ways: the caller says which edge is late.
 * A Delay is a whole number of steps. A constant that passes one starts that much later.
 * An Output behind linear nodes is a population without memory that emits what arrives.
@@ -18,7 +19,7 @@ from snndeploy.frontends.nir.choices import Choices, check
 from snndeploy.frontends.nir.graph import NEURONS, SPIKING, Graph
 from snndeploy.frontends.nir.nested import PASS, Notes, flatten
 from snndeploy.frontends.nir.neurons import compact, euler, reset_of
-from snndeploy.frontends.nir.paths import Path, delayed, follow, named
+from snndeploy.frontends.nir.paths import Path, delayed, fired_by, follow, named
 from snndeploy.frontends.nir.shapes import Shaped, infer, with_ends
 from snndeploy.network.arrays import Array
 from snndeploy.network.network import Input, Network, Population
@@ -55,7 +56,11 @@ def decode(graph: Graph, choices: Choices, notes: Notes) -> Network | None:
         projections += [(path, name) for path in arriving[name].paths]
     if notes.fatal():
         return None
-    made = delayed(named(projections), choices.delays, notes)
+    ways = named(projections)
+    types = {name: node.type for name, node in flat.nodes.items()}
+    thresholds = {name for name, kind in types.items() if kind == "Threshold"}
+    fired = fired_by(ways, thresholds, {n for n in neurons if types[n] not in SPIKING})
+    made = delayed(ways, choices.delays, notes, fired)
     if notes.fatal():
         return None
     inputs = tuple(Input(n, shaped.out[n], choices.kind) for n in sorted(flat.nodes) if flat.nodes[n].type == "Input")

@@ -43,12 +43,14 @@ def encode(network: Network) -> tuple[Graph, Places]:
     Raises:
         SnnDeployError SD414: a map needs a matrix that is too large.
     """
-    encoder = _Encoder(float_network(network))
+    encoder = Encoder(float_network(network))
     encoder.run()
     return Graph(encoder.nodes, tuple(encoder.edges)), encoder.places
 
 
-class _Encoder:
+class Encoder:
+    """Builds the graph node by node; the styles of `styles.py` change a step or two."""
+
     def __init__(self, network: Network):
         self.network = network
         self.nodes: dict[str, Node] = {}
@@ -119,7 +121,10 @@ class _Encoder:
             return []
         if len(target) > 1 and not flat_target:
             return None
-        return matrix_steps(p.maps, shape, flat_source)
+        return self._matrix(p)
+
+    def _matrix(self, p: Projection) -> list[Step]:
+        return matrix_steps(p.maps, self.network.shapes[p.source], p.source in self.flat)
 
     # nodes
 
@@ -153,7 +158,7 @@ class _Encoder:
         name = each.name
         shape, written = each.shape, self.shape(name)
         n = neurons.numbers(rule, shape, written)
-        n = _placed(n, incoming)
+        n = placed(n, incoming)
         spiking: dict[str, Array] | None = None
         threshold = np.zeros(0)
         if rule.spiking:
@@ -194,10 +199,14 @@ class _Encoder:
                 self.nodes[self.entry[name, k]] = Node(*front)
                 self._connect(self.entry[name, k], body)
 
+    def _late(self, p: Projection) -> bool:
+        """Its delay has to be written: a node that feeds itself is 1 late by rule."""
+        alone = p.source == p.target == self.entry[p.target, p.receptor]
+        return p.delay > 0 and not (alone and p.delay == 1)
+
     def _projection(self, i: int, p: Projection, chain: list[Step]) -> None:
         before = self.exit[p.source]
-        alone = p.source == p.target == self.entry[p.target, p.receptor]
-        if p.delay and not (alone and p.delay == 1):
+        if self._late(p):
             name = self._name(f"{p.name}_delay")
             self.nodes[name] = Node("Delay", {"delay": np.full(self.shape(p.source), p.delay * self.network.dt)})
             self._connect(before, name)
@@ -225,7 +234,7 @@ class _Encoder:
                 self._connect(self.exit[each], name)
 
 
-def _placed(n: neurons.Numbers, incoming: list[tuple[Projection, list[Step]]]) -> neurons.Numbers:
+def placed(n: neurons.Numbers, incoming: list[tuple[Projection, list[Step]]]) -> neurons.Numbers:
     """Puts constants into the biases of incoming projections; what finds no place goes to the membrane's bias."""
     bias, alpha, gain, drive = n.bias, n.alpha, n.gain, list(n.drive)
     integrator = (n.beta == 1).all() and len(alpha) == 1 and not alpha[0].any()

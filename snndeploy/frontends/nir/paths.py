@@ -136,8 +136,23 @@ def named(projections: list[tuple[Path, str]]) -> list[Projection]:
     return made
 
 
-def delayed(projections: list[Projection], delays: Delays, notes: Notes) -> list[Projection]:
-    """The caller's delays, and one step for every neuron that feeds itself."""
+def fired_by(projections: list[Projection], thresholds: set[str], membranes: set[str]) -> dict[str, str]:
+    """Threshold -> the membrane in front of it, where that alone reaches it, as it is and at once."""
+    into: dict[str, list[Projection]] = defaultdict(list)
+    for p in projections:
+        into[p.target].append(p)
+    alone = {name: into[name][0] for name in thresholds if len(into[name]) == 1}
+    return {name: p.source for name, p in alone.items() if not p.maps and p.delay == 0 and p.source in membranes}
+
+
+def delayed(
+    projections: list[Projection], delays: Delays, notes: Notes, fired: Mapping[str, str] | None = None
+) -> list[Projection]:
+    """The caller's delays, and one step for every neuron that feeds itself.
+
+    Args:
+        fired: thresholds that are one neuron with the membrane in front of them (`fired_by`).
+    """
     import networkx as nx
 
     pairs = {(p.source, p.target) for p in projections}
@@ -159,6 +174,9 @@ def delayed(projections: list[Projection], delays: Delays, notes: Notes) -> list
         if p.source == p.target and delay == 0:
             delay = 1
             notes.repaired(f"projection {p.name!r}: a neuron feeds itself one step later")
+        elif delay == 0 and (fired or {}).get(p.source) == p.target and (p.target, p.source) not in delays:
+            delay = 1
+            notes.repaired(f"projection {p.name!r}: a threshold feeds the membrane in front of it one step later")
         made.append(Projection(p.source, p.target, p.maps, delay, p.receptor, p.format, p.name))
     instant: nx.DiGraph = nx.DiGraph()
     instant.add_edges_from(sorted((p.source, p.target) for p in made if p.delay == 0))

@@ -15,11 +15,11 @@ from snndeploy.frontends.nir.agree import disagreements
 from snndeploy.frontends.nir.block import DAMAGES, unpack
 from snndeploy.frontends.nir.choices import Choices, Delays
 from snndeploy.frontends.nir.decode import decode
-from snndeploy.frontends.nir.encode import encode
 from snndeploy.frontends.nir.graph import Graph, Node
 from snndeploy.frontends.nir.loading import Limits, load
 from snndeploy.frontends.nir.nested import Notes
 from snndeploy.frontends.nir.neurons import RESETS, reset_of
+from snndeploy.frontends.nir.styles import plain
 from snndeploy.network import spec
 from snndeploy.network.network import InputKind, Network
 from snndeploy.network.rule import Rule
@@ -147,14 +147,14 @@ def _types(graph: Graph) -> Iterable[str]:
 
 def _from_block(graph: Graph, choices: Choices, notes: Notes) -> Network | None:
     """The network of the block, if the plain fields say the same."""
-    network = unpack(graph, notes.path)
+    network, style, for_ = unpack(graph, notes.path)
     problems = _breaches(network)
     if problems:
         fix = "write the file again, or read it without the block: ignore_block=True"
         for problem in problems:
             notes.wrong("SD413", "block snndeploy", problem, fix)
         return None
-    meant, _ = encode(network)
+    meant = plain(network, style, for_).graph
     notes.findings += disagreements(graph, meant, notes.path)
     _check_agrees(network, choices, notes)
     return network
