@@ -218,7 +218,8 @@ class Rounding:
                 np.where(gone, 0.0, u) if r.reset else u for r, u in zip(self.rule.receptors, self.u, strict=True)
             ]
         if adaptation is not None:
-            size = np.abs(after.adapted) + np.abs(adaptation.jump)
+            threshold = np.abs(np.asarray(0.0 if self.rule.threshold is None else self.rule.threshold))
+            size = threshold + np.abs(after.adapted) + np.abs(adaptation.jump)
             grown = self.adapted + self.misfit(adaptation.jump) + 2 * self.eps * size
             self.adapted = np.where(after.s, grown, self.adapted)
 
@@ -227,10 +228,11 @@ class Rounding:
         adaptation, own = self.rule.adaptation, self._threshold_misfit()
         if adaptation is None:
             return np.broadcast_to(own, self.v.shape)
-        size = np.abs(before.adapted) + self.adapted
+        threshold = np.abs(np.asarray(0.0 if self.rule.threshold is None else self.rule.threshold))
+        # engines may store threshold + a, as Norse does, and round at its size
+        size = threshold + np.abs(before.adapted) + self.adapted
         decayed = np.abs(adaptation.decay) * self.adapted + STEP * self.eps * 2 * size
         used = decayed if adaptation.decays == "before" else self.adapted
         self.adapted = decayed
-        threshold = np.abs(np.asarray(0.0 if self.rule.threshold is None else self.rule.threshold))
-        bound: Array = own + used + 2 * self.eps * (threshold + size)
+        bound: Array = own + used + 2 * self.eps * size
         return bound

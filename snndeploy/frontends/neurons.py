@@ -51,6 +51,8 @@ class Family:
     echo: str = ""
     # True if the states come and go as one structure, which is None before the first step
     packed = False
+    # True if one call takes all steps: (time, batch, *shape); `seen` then shows them all, time first
+    over_time = False
 
     def notes(self, module: Any) -> tuple[str, ...]:
         """What a reader of a trace of this module should know."""
@@ -106,8 +108,8 @@ class Refusal:
 
 # classes of a framework that are known and refused
 REFUSED: dict[type, Refusal] = {}
-# other public modules of a framework: bases, encoders, filters
-NOT_NEURONS: set[type] = set()
+# other public modules of a framework (bases, encoders, filters) -> what to do instead
+NOT_NEURONS: dict[type, str] = {}
 
 
 def neuron(family: type[Family]) -> type[Family]:

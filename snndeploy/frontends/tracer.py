@@ -160,7 +160,7 @@ class Tracer:
             )
         else:
             what = f"{type(module).__module__.split('.')[0]}'s {name} is not supported"
-            fix = STRANGERS.get(name, "supported are " + supported())
+            fix = neurons.NOT_NEURONS.get(type(module)) or STRANGERS.get(name, "supported are " + supported())
         self.note(Finding("SD301", self.named(path), what, fix))
         try:
             twin = copy.deepcopy(module)

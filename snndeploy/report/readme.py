@@ -19,6 +19,8 @@ from snndeploy.files import replacing
 
 RESETS = tuple((kind, delay) for kind in ("subtract", "zero", "none") for delay in (True, False))
 
+SIZES = ("input_size", "hidden_size", "in_features", "out_features", "channels", "linear_features")
+
 
 def tables() -> dict[str, str]:
     """Markdown by name of table."""
@@ -99,23 +101,22 @@ def _codes(findings: Any) -> str:
 
 def _variants(cls: type) -> Iterator[tuple[str, Any, int]]:
     """(setting, module, width) of one class."""
-    name, width = cls.__name__, 4
-    if cls.__module__.startswith("snntorch"):
-        takes = signature(cls).parameters
-        options: dict[str, Any] = {"beta": 0.5, "init_hidden": True}
-        options |= {"alpha": 0.75} if "alpha" in takes else {}
-        options |= {"linear_features": width} if name.startswith("R") else {}
-        for kind, delay in RESETS:
-            if "reset_delay" in takes:
-                yield _named(kind, delay), cls(**options, reset_mechanism=kind, reset_delay=delay), width
-            elif delay:
-                yield kind, cls(**options, reset_mechanism=kind), width
-    elif "Recurrent" in name:
-        yield "", cls(width, width, dt=1e-3), width
-    elif name == "IAFCell":
-        yield "", cls(), width
-    else:
-        yield "", cls(dt=1e-3), width
+    takes, width = signature(cls).parameters, 4
+    options: dict[str, Any] = {name: width for name in SIZES if name in takes}
+    if cls.__module__.startswith("norse"):
+        yield "", cls(**options, dt=1e-3), width
+        return
+    options |= {
+        name: value for name, value in {"beta": 0.5, "alpha": 0.75, "init_hidden": True}.items() if name in takes
+    }
+    if "reset_mechanism" not in takes:
+        yield "", cls(**options), width
+        return
+    for kind, delay in RESETS:
+        if "reset_delay" in takes:
+            yield _named(kind, delay), cls(**options, reset_mechanism=kind, reset_delay=delay), width
+        elif delay:
+            yield kind, cls(**options, reset_mechanism=kind), width
 
 
 def layers() -> str:

@@ -5,6 +5,7 @@ import copy
 import numpy as np
 import torch
 
+import snndeploy as sd
 from snndeploy.engines import run
 from snndeploy.frontends import capture
 
@@ -101,3 +102,18 @@ def _candidate(network, x, name, step):
     finally:
         FloatState.step = original
     return kept["p"]
+
+
+def same(module, x, framework, dt=1e-3, record=("spikes", "u", "v"), close=2e-4):
+    """Captures, runs both and compares; returns (the network, whether a tie was proven, spikes)."""
+    network = capture(module, x, dt)
+    ours = sd.run(network, x, record=("spikes", "u", "v"))
+    theirs = sd.run(network, x, engine=framework, record=record)
+    verdict = sd.compare(ours, theirs)
+    assert verdict.agrees, f"{module}: {verdict}"
+    if verdict.identical:
+        for what in set(record) - {"spikes"}:
+            for name, array in getattr(theirs, what).items():
+                np.testing.assert_allclose(array, getattr(ours, what)[name], rtol=1e-3, atol=close, err_msg=what)
+    fired = sum(int(np.count_nonzero(each)) for each in ours.spikes.values())
+    return network, not verdict.identical, fired

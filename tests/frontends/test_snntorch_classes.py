@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import snntorch as snn
 import torch
+from captures import same
 from torch import nn
 
 import snndeploy as sd
@@ -111,21 +112,6 @@ def loud(size_in, size_out, gain):
     with torch.no_grad():
         fc.weight.mul_(gain)
     return fc
-
-
-def same(module, x, framework, dt=1e-3, record=("spikes", "u", "v"), close=2e-4):
-    """Captures, runs both and compares; returns (the network, whether a tie was proven, spikes)."""
-    network = sd.capture(module, x, dt=dt)
-    ours = sd.run(network, x, record=("spikes", "u", "v"))
-    theirs = sd.run(network, x, engine=framework, record=record)
-    verdict = sd.compare(ours, theirs)
-    assert verdict.agrees, f"{module}: {verdict}"
-    if verdict.identical:
-        for what in set(record) - {"spikes"}:
-            for name, array in getattr(theirs, what).items():
-                np.testing.assert_allclose(array, getattr(ours, what)[name], rtol=1e-3, atol=close, err_msg=what)
-    fired = sum(int(np.count_nonzero(each)) for each in ours.spikes.values())
-    return network, not verdict.identical, fired
 
 
 @pytest.mark.parametrize(("name", "reset"), CASES)

@@ -1,5 +1,29 @@
 """Norse's cells, one family per file. Importing this registers them."""
 
-from snndeploy.frontends.norse import containers, iaf, li, libox, lif, lifbox, recurrent
+from snndeploy.frontends.norse import (
+    containers,
+    iaf,
+    li,
+    libox,
+    lif,
+    lifbox,
+    lilinear,
+    lsnn,
+    recurrent,
+    refrac,
+    refused,
+)
 
-__all__ = ["containers", "iaf", "li", "libox", "lif", "lifbox", "recurrent"]
+__all__ = [
+    "containers",
+    "iaf",
+    "li",
+    "libox",
+    "lif",
+    "lifbox",
+    "lilinear",
+    "lsnn",
+    "recurrent",
+    "refrac",
+    "refused",
+]

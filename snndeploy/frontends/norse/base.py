@@ -43,15 +43,29 @@ class NorseFamily(Family):
     uses_dt = True
 
     def given(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
+        x, came = self.arguments(args, kwargs)
+        return x, self.unpack(came) if isinstance(came, self.state) else dict.fromkeys(self.states, came)
+
+    def arguments(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Any, Any]:
+        """The input and the state of a call."""
         named = dict(zip(("input_tensor", "state"), args, strict=False)) | dict(kwargs)
-        came = named.get("state")
-        if isinstance(came, self.state):
-            return named.get("input_tensor"), {name: getattr(came, name) for name in self.states}
-        return named.get("input_tensor"), dict.fromkeys(self.states, came)
+        return named.get("input_tensor"), named.get("state")
+
+    def unpack(self, state: Any) -> dict[str, Any]:
+        """The state variables by name."""
+        return {name: getattr(state, name) for name in self.states}
+
+    def pack(self, states: Mapping[str, Any]) -> Any:
+        """The structure that the cell returns."""
+        return self.state(**states)
+
+    def parameters(self, module: Any) -> Any:
+        """Those of the membrane: v_leak, v_th, v_reset, method, ..."""
+        return module.p
 
     def answer(self, module: Any, emitted: Any, states: Mapping[str, Any]) -> Any:
         del module
-        return emitted, self.state(**states)
+        return emitted, self.pack(states)
 
     def remembers(self, module: Any) -> bool:
         del module
@@ -68,17 +82,8 @@ class NorseFamily(Family):
                     f"capture with dt={float(module.dt):g}, or build the cell with dt={float(dt):g}",
                 )
             )
-        if module.activation is not self.step:
-            name = getattr(module.activation, "__name__", str(module.activation))
-            found.append(
-                Finding(
-                    "SD308",
-                    where,
-                    f"it computes {name}, not {self.step.__name__}",
-                    "use the default method of the cell",
-                )
-            )
-        elif self.spiking:
+        self.check_step(module, where, found)
+        if not found and self.spiking:
             self.check_spikes(module, where, found)
         raise_errors(found)
         rule = self.rule(module, where, shape, found)
@@ -100,28 +105,40 @@ class NorseFamily(Family):
         raise_errors(found)
         return Cell(rule)
 
+    def check_step(self, module: Any, where: str, found: list[Finding]) -> None:
+        """The cell must compute the step that the equations were taken from."""
+        if module.activation is not self.step:
+            name = getattr(module.activation, "__name__", str(module.activation))
+            found.append(
+                Finding(
+                    "SD308",
+                    where,
+                    f"it computes {name}, not {self.step.__name__}",
+                    "use the default method of the cell",
+                )
+            )
+
     def rule(self, module: Any, where: str, shape: Shape, found: list[Finding]) -> Rule:
         """The rule of a cell whose settings were checked."""
         raise NotImplementedError
 
     def check_spikes(self, module: Any, where: str, found: list[Finding]) -> None:
-        around = torch.tensor([-1.0, -1e-30, 0.0, 1e-30, 1.0])
+        around, p = torch.tensor([-1.0, -1e-30, 0.0, 1e-30, 1.0]), self.parameters(module)
         try:
             with torch.no_grad():
-                spikes = heaviside(around, module.p.method, module.p.alpha).tolist()
+                spikes = heaviside(around, p.method, p.alpha).tolist()
         except ValueError:
             spikes = []
         if spikes != [0.0, 0.0, 0.0, 1.0, 1.0]:
             found.append(
-                Finding(
-                    "SD308", where, f"method {module.p.method!r} is no threshold", "use method='super' or 'heaviside'"
-                )
+                Finding("SD308", where, f"method {p.method!r} is no threshold", "use method='super' or 'heaviside'")
             )
 
     def initial(self, module: Any, where: str, shape: Shape, found: list[Finding]) -> Array:
         """v before the first step, as the cell itself sets it."""
+        silence = torch.zeros(*(1, 1) if self.over_time else (1,), *shape)
         try:
-            fallback = module.state_fallback(torch.zeros(1, *shape))
+            fallback = self.fallback(module, silence)
         except Exception as problem:
             found.append(
                 Finding(
@@ -129,14 +146,19 @@ class NorseFamily(Family):
                 )
             )
             raise_errors(found)
-        v = fallback.v.detach()
+        v = self.unpack(fallback)["v"].detach()
         if v.ndim > len(shape):
             v = v[0]
         return effective(v)
 
+    def fallback(self, module: Any, x: torch.Tensor) -> Any:
+        """The state that a call without state starts from."""
+        return module.state_fallback(x)
+
     def membrane(self, module: Any) -> tuple[Array, Array]:
         """k = dt·tau_mem_inv in float32, and v_leak."""
-        return effective(module.dt * module.p.tau_mem_inv), effective(module.p.v_leak)
+        p = self.parameters(module)
+        return effective(module.dt * p.tau_mem_inv), effective(p.v_leak)
 
     def before(self, module: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         del module
@@ -146,9 +168,9 @@ class NorseFamily(Family):
     def seen(self, module: Any, before: Any, output: Any) -> Seen:
         del module
         emitted, state = output
-        return Seen(emitted, before, torch.as_tensor(state.v).expand(emitted.shape))
+        return Seen(emitted, before, torch.as_tensor(self.unpack(state)["v"]).expand(emitted.shape))
 
 
-def to_value(module: Any) -> Reset:
+def to_value(parameters: Any) -> Reset:
     """v = (1 - z) v + z v_reset."""
-    return Reset("to", effective(module.p.v_reset), "now")
+    return Reset("to", effective(parameters.v_reset), "now")

@@ -18,9 +18,9 @@ from snndeploy.network.rule import Rule
 class IAF(NorseFamily):
     """β = 1, gain 1; reset to v_reset, now."""
 
-    cls = IAFCell
+    cls: type = IAFCell
     states = ("v",)
-    state = IAFFeedForwardState
+    state: type = IAFFeedForwardState
     step = staticmethod(iaf_feed_forward_step)
     uses_dt = False
 
@@ -28,6 +28,6 @@ class IAF(NorseFamily):
         return Rule(
             beta=1.0,
             threshold=effective(module.p.v_th),
-            reset=to_value(module),
+            reset=to_value(module.p),
             initial=self.initial(module, where, shape, found),
         )

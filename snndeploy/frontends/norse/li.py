@@ -18,8 +18,8 @@ from snndeploy.network.rule import Reset, Rule
 class LI(WithCurrent):
     """β = 1 - k, α = 1 - ks, gain k, bias k·v_leak, no threshold."""
 
-    cls = LICell
-    state = LIState
+    cls: type = LICell
+    state: type = LIState
     step = staticmethod(li_feed_forward_step)
     spiking = False
 

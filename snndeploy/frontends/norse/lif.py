@@ -15,7 +15,7 @@ from snndeploy.errors import Finding
 from snndeploy.frontends.neurons import neuron
 from snndeploy.frontends.norse.base import NorseFamily, effective, to_value
 from snndeploy.network.maps import Shape
-from snndeploy.network.rule import Receptor, Reset, Rule
+from snndeploy.network.rule import Receptor, Rule
 
 
 class WithCurrent(NorseFamily):
@@ -24,7 +24,7 @@ class WithCurrent(NorseFamily):
     states: tuple[str, ...] = ("v", "i")
 
     def receptor(self, module: Any, k: Any) -> Receptor:
-        return Receptor(alpha=1.0 - effective(module.dt * module.p.tau_syn_inv), gain=k)
+        return Receptor(alpha=1.0 - effective(module.dt * self.parameters(module).tau_syn_inv), gain=k)
 
     def before(self, module: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         """j, computed as the cell does."""
@@ -37,17 +37,17 @@ class WithCurrent(NorseFamily):
 class LIF(WithCurrent):
     """β = 1 - k, α = 1 - ks, gain k, bias k·v_leak; reset to v_reset, now."""
 
-    cls = LIFCell
-    state = LIFFeedForwardState
+    cls: type = LIFCell
+    state: type = LIFFeedForwardState
     step = staticmethod(lif_feed_forward_step)
 
     def rule(self, module: Any, where: str, shape: Shape, found: list[Finding]) -> Rule:
-        k, leak = self.membrane(module)
+        (k, leak), p = self.membrane(module), self.parameters(module)
         return Rule(
             beta=1.0 - k,
-            threshold=effective(module.p.v_th),
+            threshold=effective(p.v_th),
             receptors=(self.receptor(module, k),),
             bias=k * leak,
-            reset=to_value(module) if self.spiking else Reset("none"),
+            reset=to_value(p),
             initial=self.initial(module, where, shape, found),
         )

@@ -28,7 +28,7 @@ class LIFBox(NorseFamily):
         k, leak = self.membrane(module)
         threshold = effective(module.p.v_th)
         if module.p.reset_method is reset_value:
-            reset = to_value(module)
+            reset = to_value(module.p)
         elif module.p.reset_method is reset_subtract:
             reset = Reset("by", threshold, "now")
         else:

@@ -15,20 +15,16 @@ from norse.torch.module.lif import LIFRecurrentCell
 
 from snndeploy.frontends.layers import numbers
 from snndeploy.frontends.neurons import Cell, neuron
+from snndeploy.frontends.norse.base import NorseFamily
 from snndeploy.frontends.norse.lif import LIF
 from snndeploy.frontends.value import Affine
 from snndeploy.network.maps import Dense, Shape
 
 
-@neuron
-class LIFRecurrent(LIF):
-    """LIF behind a dense layer, feeding itself one step late."""
+class Recurrent(NorseFamily):
+    """A cell behind a dense layer, which feeds itself one step late."""
 
-    cls = LIFRecurrentCell
-    states: tuple[str, ...] = ("z", "v", "i")
     echo = "z"
-    state = LIFState
-    step = staticmethod(lif_step)
 
     def out_shape(self, module: Any, shape: Shape) -> Shape:
         return (*shape[:-1], int(module.hidden_size))
@@ -40,6 +36,16 @@ class LIFRecurrent(LIF):
             entry=Affine((Dense(numbers(module.input_weights)),)),
             feedback=Affine((Dense(numbers(module.recurrent_weights)),)),
         )
+
+
+@neuron
+class LIFRecurrent(Recurrent, LIF):
+    """LIF with both layers."""
+
+    cls: type = LIFRecurrentCell
+    states: tuple[str, ...] = ("z", "v", "i")
+    state: type = LIFState
+    step = staticmethod(lif_step)
 
     def before(self, module: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         """j, computed as the cell does."""

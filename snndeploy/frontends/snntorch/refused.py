@@ -26,4 +26,6 @@ REFUSED.update(
     }
 )
 # base classes, which have no forward of their own
-NOT_NEURONS.update({snntorch.SpikingNeuron, snntorch.LIF})
+NOT_NEURONS.update(
+    dict.fromkeys((snntorch.SpikingNeuron, snntorch.LIF), "use one of snnTorch's neurons, such as Leaky")
+)
