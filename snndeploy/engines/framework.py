@@ -22,7 +22,7 @@ from snndeploy.errors import Finding, SnnDeployError, error
 from snndeploy.frontends import capturing
 from snndeploy.frontends.neurons import FAMILIES
 from snndeploy.frontends.preserve import preserved
-from snndeploy.frontends.stepping import Stepping, returned
+from snndeploy.frontends.stepping import Stepping, leaves, returned
 from snndeploy.network.arrays import Array, equal
 from snndeploy.network.network import Network
 
@@ -52,7 +52,8 @@ def refusals(framework: str, network: Network) -> list[Finding]:
         return [Finding("SD531", where, "the network was changed after its capture", fix)]
     given = network.inputs[0]
     try:
-        now = capturing.trace(source.module, source.stepping.batch, given.shape, network.dt, given.kind)
+        how = source.stepping
+        now = capturing.trace(source.module, how.batch, given.shape, network.dt, given.kind, how.time, how.steps)
     except SnnDeployError as problem:
         what = f"the module can no longer be captured: {problem.findings[0]}"
         return [Finding("SD531", where, what, "undo the change to the module")]
@@ -84,7 +85,8 @@ def run(framework: str, job: Job) -> Trace:
             for each in module.modules():
                 if type(each) in FAMILIES:
                     FAMILIES[type(each)].clear(each)
-            _steps(framework, module, stepping, inputs, dtype, device, kept, job)
+            do = _steps if stepping.time == "outside" else _whole
+            do(framework, module, stepping, inputs, dtype, device, kept, job)
         finally:
             for handle in handles:
                 handle.remove()
@@ -137,6 +139,44 @@ def _steps(
         job.progress(t + 1, steps)
 
 
+def _whole(
+    framework: str,
+    module: torch.nn.Module,
+    stepping: Stepping,
+    inputs: Array,
+    dtype: torch.dtype,
+    device: torch.device,
+    kept: dict[str, dict[str, list[Array]]],
+    job: Job,
+) -> None:
+    """A module that holds the loop over time is called once."""
+    where, steps = f"engine {framework!r}", len(inputs)
+    if stepping.time == "held":
+        if (inputs != inputs[:1]).any():
+            late = int(np.argmax((inputs != inputs[:1]).reshape(steps, -1).any(axis=1)))
+            what = f"step {late} of the input differs from step 0, and the module shows its first frame in every step"
+            raise error("SD533", where, what, "repeat one frame, or use engine 'reference', 'torch' or 'lava'")
+        inputs = inputs[0]
+    x = torch.as_tensor(np.ascontiguousarray(inputs), dtype=dtype, device=device)
+    try:
+        result = leaves(module(x), steps)
+    except Exception as problem:
+        text = str(problem).split("\n")[0][:200]
+        what = f"the module raises {type(problem).__name__}: {text}"
+        fix = f"it was captured with {stepping.steps} steps and {stepping.batch} samples"
+        raise error("SD532", where, what, fix) from None
+    for name, place in stepping.heads.items():
+        if "v" in job.record:
+            value = result[place]
+            value = torch.stack(value) if isinstance(value, list) else value.movedim(stepping.axes[name], 0)
+            kept["v"][name] = list(value.detach().cpu().numpy())
+    counts = {len(rows) for rows in kept["spikes"].values()} | {len(rows) for rows in kept["v"].values()}
+    if counts - {steps}:
+        what = f"the module did {max(counts - {steps})} steps for an input of {steps}"
+        raise error("SD533", where, what, f"give it {stepping.steps} steps, as it was captured with")
+    job.progress(steps, steps)
+
+
 def _watch(
     module: torch.nn.Module,
     network: Network,
@@ -158,10 +198,12 @@ def _watch(
             del args, kwargs
             seen = family.seen(each, memory.pop("before"), output)
             if network.population[name].rule.spiking and "spikes" in record:
-                kept["spikes"][name].append((seen.emitted != 0).cpu().numpy())
+                fired = (seen.emitted != 0).cpu().numpy()
+                kept["spikes"][name] += list(fired) if family.over_time else [fired]
             for what, tensor in (("u", seen.u), ("v", seen.v)):
                 if what in record and tensor is not None:
-                    kept[what][name].append(tensor.detach().cpu().numpy().copy())
+                    values = tensor.detach().cpu().numpy().copy()
+                    kept[what][name] += list(values) if family.over_time else [values]
 
         handles.append(neuron.register_forward_pre_hook(partial(ahead, family=family, memory=memory), with_kwargs=True))
         handles.append(

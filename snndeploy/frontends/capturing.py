@@ -11,17 +11,20 @@ from typing import Any, cast
 import numpy as np
 import torch
 
-from snndeploy.errors import Finding, error, raise_errors
+from snndeploy.errors import Finding, SnnDeployError, error, raise_errors
 from snndeploy.frontends import neurons
 from snndeploy.frontends.layers import LAYERS
 from snndeploy.frontends.stepping import INPUT, trace_steps
-from snndeploy.frontends.tracer import STEPS, Tracer
+from snndeploy.frontends.tracer import STEPS, Time, Tracer
 from snndeploy.frontends.value import Path, Sum
 from snndeploy.network import spec
 from snndeploy.network.arrays import Array, equal
 from snndeploy.network.inputs import as_inputs
+from snndeploy.network.maps import Map
 from snndeploy.network.network import Decision, Input, InputKind, Network, Population, Projection, Source
 from snndeploy.network.rule import Rule
+
+PLACES: tuple[Time, ...] = ("outside", "inside", "held")
 
 
 def capture(
@@ -31,6 +34,7 @@ def capture(
     *,
     decision: Decision | str | None = None,
     input_kind: InputKind | None = None,
+    time: Time | None = None,
 ) -> Network:
     """The network that a module of snnTorch or Norse neurons computes, with the module as its `source`.
 
@@ -41,11 +45,15 @@ def capture(
 
     Args:
         module: in eval mode; its forward does one step: forward(x), forward(x, state) or forward(x, mem1, mem2, ...),
-            where the states come back behind the output.
+            where the states come back behind the output. Or it holds the loop over time, see `time`.
         sample: (time, batch, *shape), NumPy or torch; its shape and its kind of numbers count, not its values.
         dt: seconds per step; Norse cells must have the same.
         decision: how classes are decided, or just its rule ("spike-count", "last-v", "max-v") for the only output.
         input_kind: "binary", "counts" or "real"; None: the narrowest that holds the sample.
+        time: where the loop over time is. "outside": forward does one step, on (batch, *shape). "inside": forward gets
+            (time, batch, *shape), calls every neuron once per step and returns recorded lists, stacked. "held":
+            forward gets one frame (batch, *shape) and shows it to the network in every step; the network's input is
+            that frame, repeated. None: the one that the module can be traced with; no module has two.
 
     Raises:
         SnnDeployError SD3xx: everything that the network cannot hold, at once, each with the module's path.
@@ -56,7 +64,9 @@ def capture(
         raise error("SD313", "capture", f"a {type(module).__name__} is not a torch module", "pass the module itself")
     if not (np.isfinite(dt) and dt > 0):
         raise error("SD105", "capture", f"dt = {dt} s is not a positive time")
-    network = trace(module, array.shape[1], array.shape[2:], dt, kind)
+    if time not in (None, *PLACES):
+        raise error("SD308", "capture", f"time = {time!r} is none of {', '.join(map(repr, PLACES))}", "leave it out")
+    network = _found(module, array.shape, dt, kind, time)
     if isinstance(decision, str):
         if len(network.outputs) != 1:
             raise error("SD102", "decision", f"the network has {len(network.outputs)} outputs", "pass a Decision")
@@ -66,11 +76,45 @@ def capture(
     return network
 
 
-def trace(module: torch.nn.Module, batch: int, shape: tuple[int, ...], dt: float, kind: InputKind) -> Network:
+def _found(module: torch.nn.Module, size: tuple[int, ...], dt: float, kind: InputKind, time: Time | None) -> Network:
+    """The network, wherever the loop over time is. What is refused is told for the place where the loop seems to be."""
+    steps, batch, shape = size[0], size[1], size[2:]
+    refused: dict[Time, tuple[SnnDeployError, bool]] = {}
+    for place in PLACES if time is None else (time,):
+        try:
+            neurons.load(module)
+            tracer = Tracer(module, dt, batch, place, steps)
+            return _network(tracer, shape, kind)
+        except SnnDeployError as problem:
+            refused[place] = problem, tracer.loops
+        if place == "outside" and steps < STEPS and (time is not None or not tracer.loops):
+            break
+    place = time or "outside"
+    if time is None and refused["outside"][1] and len(refused) > 1:
+        place = "held" if refused["inside"][1] else "inside"
+    raise refused[place][0]
+
+
+def trace(
+    module: torch.nn.Module,
+    batch: int,
+    shape: tuple[int, ...],
+    dt: float,
+    kind: InputKind,
+    time: Time = "outside",
+    steps: int = STEPS,
+) -> Network:
     """The network of a module for inputs of `shape`, traced with `batch` samples. Raises as `capture`."""
     neurons.load(module)
-    tracer = Tracer(module, dt, batch)
+    return _network(Tracer(module, dt, batch, time, steps), shape, kind)
+
+
+def _network(tracer: Tracer, shape: tuple[int, ...], kind: InputKind) -> Network:
+    module, dt = tracer.module, tracer.dt
     raise_errors(_unreadable(tracer))
+    if tracer.time != "outside" and tracer.steps < STEPS:
+        fix = f"give a sample of {STEPS} steps or more"
+        raise error("SD103", "sample", f"{tracer.steps} steps do not show what a loop does in every step", fix)
     stepping = trace_steps(tracer, shape)
     if not tracer.findings:
         _compare_steps(tracer)
@@ -138,15 +182,21 @@ def _kind(array: Array) -> InputKind:
 
 def _same(a: Sum, b: Sum, late: int) -> bool:
     """True if b, `late` steps after a, is the same sum; paths from before the first step of a are not there yet."""
-    old = [p for p in b.paths if p.step - late >= 0]
+    old = [p for p in b.paths if cast(int, p.step) - late >= 0]
     return (
         len(a.paths) == len(old)
         and all(
-            (p.source, p.step + late) == (o.source, o.step) and equal(p.maps, o.maps)
+            (p.source, cast(int, p.step) + late) == (o.source, o.step)
+            and len(p.maps) == len(o.maps)
+            and all(map(_equal, p.maps, o.maps))
             for p, o in zip(a.paths, old, strict=True)
         )
         and equal(a.constant, b.constant)
     )
+
+
+def _equal(a: Map, b: Map) -> bool:
+    return a is b or equal(a, b)
 
 
 def _compare_steps(tracer: Tracer) -> None:
@@ -154,13 +204,13 @@ def _compare_steps(tracer: Tracer) -> None:
     last = {**tracer.arrivals[-1]}
     for k, arrivals in enumerate(tracer.arrivals[:-1]):
         for name in sorted({*last, *arrivals}):
-            late = STEPS - 1 - k
+            late = len(tracer.arrivals) - 1 - k
             if name not in last or name not in arrivals or not _same(arrivals[name], last[name], late):
                 tracer.note(
                     Finding(
                         "SD310",
                         tracer.named(name),
-                        f"what arrives in step {k} differs from what arrives in step {STEPS - 1}",
+                        f"what arrives in step {k} differs from what arrives in step {len(tracer.arrivals) - 1}",
                         "let forward do the same at every step, with zeros where nothing was emitted yet",
                     )
                 )
@@ -179,7 +229,8 @@ def _build(tracer: Tracer) -> tuple[tuple[Population, ...], tuple[Projection, ..
             rule = replace(rule, receptors=tuple(fed))
         populations.append(Population(name, tracer.shapes[name], rule))
         for path in total.paths:
-            projections += [replace(_projection(path, name, taken), receptor=k) for k in arrives]
+            late = len(tracer.arrivals) - 1 - cast(int, path.step)
+            projections += [replace(_projection(path, name, taken), delay=late, receptor=k) for k in arrives]
     return tuple(populations), tuple(projections)
 
 
@@ -195,4 +246,4 @@ def _projection(path: Path, target: str, taken: dict[str, int]) -> Projection:
     taken[name] = taken.get(name, 0) + 1
     if taken[name] > 1:
         name = f"{name}#{taken[name]}"
-    return Projection(path.source, target, path.maps, STEPS - 1 - path.step, name=name)
+    return Projection(path.source, target, path.maps, name=name)

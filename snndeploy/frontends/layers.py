@@ -18,6 +18,8 @@ Reader = Callable[[Any, str, Shape], Affine]
 LAYERS: dict[type, Reader] = {}
 # modules of torch that only call their children
 CONTAINERS: set[type] = {nn.Sequential, nn.ModuleList, nn.ModuleDict}
+# layers that do the same to (time, batch, *shape) as to every (batch, *shape) of it
+LAST_AXIS: set[type] = {nn.Linear, nn.Identity, nn.Dropout, nn.AlphaDropout}
 
 
 def layer(*classes: type) -> Callable[[Reader], Reader]:

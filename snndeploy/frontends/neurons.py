@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from snndeploy.frontends.value import Affine
+from snndeploy.network.arrays import Array
 from snndeploy.network.maps import Shape
 from snndeploy.network.rule import Rule
 
@@ -49,6 +50,8 @@ class Family:
     states: tuple[str, ...]
     # the state variable that is what the neuron emitted, in recurrent neurons
     echo: str = ""
+    # (cell, state -> first value, where) -> the cell that starts there; None: states of this family start at zero
+    begin: Callable[[Cell, Mapping[str, Array], str], Cell] | None = None
     # True if the states come and go as one structure, which is None before the first step
     packed = False
     # True if one call takes all steps: (time, batch, *shape); `seen` then shows them all, time first

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, cast
+from math import prod
+from typing import TYPE_CHECKING, Any
 
 import torch
 
-from snndeploy.errors import SnnDeployError
+from snndeploy.frontends import sequences
+from snndeploy.frontends.arithmetic import ARITHMETIC, arithmetic
 from snndeploy.frontends.layers import flattening
-from snndeploy.frontends.value import State, Sum, Unknown, Value, make, merge, plain, through
+from snndeploy.frontends.value import Affine, State, Steps, Unknown, Value, each_step, item_shape, plain, through
+from snndeploy.network.maps import Shape
 
 if TYPE_CHECKING:
     from snndeploy.frontends.tracer import Tracer
@@ -28,10 +31,15 @@ READS = {"__bool__", "item", "tolist", "numpy", "__float__", "__int__", "__index
 # new tensors that only borrow shape and type
 FRESH = {"zeros_like", "ones_like", "empty_like", "full_like", "new_zeros", "new_ones", "new_full", "new_empty"}
 
+INDEXES = {"__getitem__", "unbind", "__iter__"}
+MOVES = {"transpose", "swapaxes", "swapdims", "permute", "t", "movedim", "moveaxis"}
+RESHAPES = {"flatten", "view", "reshape", "unflatten", "squeeze", "unsqueeze", "view_as", "reshape_as"}
+
 FIXES = {
-    "getitem": "let forward take one step: x of shape (batch, *shape); capture does the time loop",
-    "unbind": "let forward take one step: x of shape (batch, *shape); capture does the time loop",
-    "stack": "let forward take one step and return its spikes; capture does the time loop",
+    "getitem": sequences.ONE_STEP,
+    "unbind": sequences.ONE_STEP,
+    "stack": sequences.ONE_STEP,
+    "setitem": "append each step to a list and torch.stack it behind the loop",
     "cat": "use one layer per part and add their results: fc_a(a) + fc_b(b)",
     "mul": "put the factor into the weights of the layer before or behind",
     "div": "put the factor into the weights of the layer before or behind",
@@ -81,10 +89,23 @@ def _meant(tracer: Tracer, name: str, args: tuple[Any, ...], kwargs: Mapping[str
     values = [a for a in torch.utils._pytree.tree_leaves((args, kwargs)) if isinstance(a, Value)]
     if any(isinstance(v.meaning, Unknown) for v in values):
         return tracer.unknown(result)
-    first = values[0]
+    first, whole = values[0], args[0] if args else None
     if name in KEEPS and result.dtype == first.dtype:
         return tracer.like(first, result)
-    state = next((v.meaning for v in values if isinstance(v.meaning, State)), None)
+    if name == "stack":
+        return sequences.stack(tracer, args, kwargs, result)
+    if isinstance(whole, Value) and (isinstance(whole.meaning, Steps) or name in INDEXES):
+        if name == "__getitem__":
+            return sequences.index(tracer, args, result)
+        if name == "__iter__":
+            return iter(sequences.apart(tracer, whole, 0, tuple(result)))
+        if name == "unbind":
+            return sequences.apart(tracer, whole, kwargs.get("dim", args[1] if len(args) > 1 else 0), result)
+        if name in MOVES:
+            return sequences.moved(tracer, name, whole, args, result)
+        if name in ("sum", "mean", "max", "amax"):
+            return sequences.summed(tracer, name, whole, args, kwargs, result)
+    state = _state(values)
     if state is not None:
         tracer.refuse(
             "SD302",
@@ -92,10 +113,13 @@ def _meant(tracer: Tracer, name: str, args: tuple[Any, ...], kwargs: Mapping[str
             "send on what the neuron returns first; a membrane leaves a network only from a neuron without threshold",
         )
         return tracer.unknown(result)
-    if name in ("add", "add_", "__add__", "__radd__", "__iadd__"):
-        return _add(tracer, name, args, kwargs, result)
-    if name in ("flatten", "view", "reshape") and isinstance(args[0], Value):
-        return _reshaped(tracer, name, args[0], result)
+    if any(isinstance(v.meaning, Steps) and v.meaning.total for v in values):
+        tracer.refuse("SD302", f"{name} uses a sum over time", "return it, or the recorded spikes")
+        return tracer.unknown(result)
+    if name in ARITHMETIC:
+        return arithmetic(tracer, name, args, kwargs, result)
+    if name in RESHAPES and isinstance(whole, Value):
+        return _reshaped(tracer, name, whole, result)
     if name == "dropout" and kwargs.get("training", args[2] if len(args) > 2 else True) is False:
         return tracer.like(first, result)
     clean = name.strip("_")
@@ -107,65 +131,45 @@ def _meant(tracer: Tracer, name: str, args: tuple[Any, ...], kwargs: Mapping[str
     return tracer.unknown(result)
 
 
-def _add(tracer: Tracer, name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any], result: Any) -> Any:
-    a, b = args[0], kwargs.get("other", args[1] if len(args) > 1 else None)
-    if kwargs.get("alpha", 1) != 1:
-        tracer.refuse("SD302", f"add() with alpha={kwargs['alpha']}", FIXES["mul"])
-        return tracer.unknown(result)
-    if not (isinstance(a, Value) and isinstance(b, Value)):
-        value, other = (a, b) if isinstance(a, Value) else (b, a)
-        if not isinstance(other, torch.Tensor) and other == 0:
-            return value
-        if not (isinstance(other, torch.Tensor) and tracer.is_silence(other)):
-            kind = (
-                "a parameter"
-                if isinstance(other, torch.nn.Parameter)
-                else "a tensor"
-                if isinstance(other, torch.Tensor)
-                else f"the number {other}"
-            )
-            tracer.refuse("SD303", f"{kind} is added", "put it into the bias of the layer before: layer.bias += ...")
-            return tracer.unknown(result)
-        a, b = value, make(tracer, result, Sum())
-    if plain(a).shape[1:] != plain(b).shape[1:]:
-        tracer.refuse(
-            "SD302",
-            f"values of shapes {tuple(plain(a).shape[1:])} and {tuple(plain(b).shape[1:])} are added",
-            "bring both to one shape",
-        )
-        return tracer.unknown(result)
-    meaning = merge(cast(Sum, a.meaning), cast(Sum, b.meaning))
-    if name in ("add_", "__iadd__"):
-        if args[0].aliased:
-            tracer.refuse("SD302", "+= changes a value that others may still use", "write a = a + b")
-            return tracer.unknown(result)
-        args[0].meaning = meaning
-        return args[0]
-    return make(tracer, result, meaning)
+def _state(values: list[Value]) -> State | None:
+    """A state that is used as a value."""
+    for value in values:
+        for meaning in value.meaning.items if isinstance(value.meaning, Steps) else (value.meaning,):
+            if isinstance(meaning, State):
+                return meaning
+    return None
 
 
 def _reshaped(tracer: Tracer, name: str, value: Value, result: torch.Tensor) -> Any:
     """Whatever the arguments were: the result tells whether neighbouring axes were merged and the batch was kept."""
-    before, after = tuple(plain(value).shape), tuple(result.shape)
-    if after == before:
+    if tuple(plain(value).shape) == tuple(result.shape):
         return tracer.like(value, result)
-    for start in range(1, len(before)):
-        for end in range(start + 1, len(before)):
-            merged = 1
-            for n in before[start : end + 1]:
-                merged *= n
-            if (*before[:start], merged, *before[end + 1 :]) != after:
-                continue
-            try:
-                affine = flattening(start, end, "", before[1:])
-            except SnnDeployError:
-                continue
-            new = tracer.like(value, result)
-            new.meaning = through(cast(Sum, value.meaning), affine, before[1:])
-            return new
+    meaning, before, after = value.meaning, item_shape(value, value.meaning), tuple(result.shape[1:])
+    kept = result.shape[:1] == plain(value).shape[:1]
+    if isinstance(meaning, Steps):
+        found = sequences.regrouped(tracer, value, result)
+        kept = found is not None
+        if found is not None:
+            meaning, after = found
+    affine = _merging(before, after) if kept else None
+    if affine is not None:
+        new = tracer.like(value, result)
+        new.meaning = each_step(lambda total: through(total, affine, before), meaning)
+        return new
     tracer.refuse(
         "SD302",
-        f"{name}() from {before[1:]} to {after[1:]} does not merge neighbouring axes",
+        f"{name}() from {before} to {after} does not merge neighbouring axes",
         "give the sample its final shape, or flatten with x.flatten(1)",
     )
     return tracer.unknown(result)
+
+
+def _merging(before: Shape, after: Shape) -> Affine | None:
+    """The flatten that brings one shape to the other; None if there is none."""
+    if before == after:
+        return Affine()
+    for start in range(len(before)):
+        for end in range(start + 1, len(before)):
+            if (*before[:start], prod(before[start : end + 1]), *before[end + 1 :]) == after:
+                return flattening(start + 1, end + 1, "", before)
+    return None

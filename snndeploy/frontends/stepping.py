@@ -5,16 +5,16 @@ from __future__ import annotations
 import inspect
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, cast
 
 import torch
 
 from snndeploy.errors import Finding, SnnDeployError
 from snndeploy.frontends.neurons import FAMILIES
 from snndeploy.frontends.preserve import preserved
-from snndeploy.frontends.tracer import STEPS, WHOLE, Missing, Stop, Tracer
-from snndeploy.frontends.value import Path, State, Sum, Unknown, Value, make
+from snndeploy.frontends.tracer import STEPS, WHOLE, Missing, Stop, Time, Tracer
+from snndeploy.frontends.value import Path, State, Steps, Sum, Unknown, Value, at_step, item_shape, make
 from snndeploy.network.maps import Shape
 
 INPUT = "input"
@@ -30,6 +30,9 @@ class Stepping:
         feeds: argument -> place among the returned values from which the next step's value is taken.
         outputs: names of the output populations.
         heads: population without a neuron -> place of its value among the returned values.
+        axes: population without a neuron -> axis of time of its value, where the loop is inside.
+        steps: steps that the trace was made with.
+        time: where the loop over time is, see `tracer.Time`.
     """
 
     batch: int
@@ -37,6 +40,16 @@ class Stepping:
     feeds: Mapping[str, int]
     outputs: tuple[str, ...]
     heads: Mapping[str, int]
+    axes: Mapping[str, int] = field(default_factory=dict)
+    steps: int = STEPS
+    time: Time = "outside"
+
+
+CALLS: dict[Time, str] = {
+    "outside": "try module(sample[0]) itself; forward takes one step: (batch, *shape)",
+    "inside": "try module(sample) itself; forward takes all steps: (time, batch, *shape)",
+    "held": "try module(sample[0]) itself; forward takes one frame and repeats it as often as the sample is long",
+}
 
 
 def returned(result: Any) -> tuple[Any, ...]:
@@ -53,7 +66,7 @@ def state_arguments(module: torch.nn.Module) -> dict[str, bool]:
 
 
 def trace_steps(tracer: Tracer, shape: Shape) -> Stepping:
-    """Traces STEPS steps, filling `tracer`; whatever fails becomes a finding."""
+    """Traces a few steps, filling `tracer`; whatever fails becomes a finding."""
     module = tracer.module
     arguments = state_arguments(module)
     device = next((t.device for t in (*module.parameters(), *module.buffers())), torch.device("cpu"))
@@ -78,7 +91,9 @@ def trace_steps(tracer: Tracer, shape: Shape) -> Stepping:
                 training=False, forward=forward, _forward_hooks=OrderedDict(), _forward_pre_hooks=OrderedDict()
             )
         try:
-            for k in range(STEPS):
+            if tracer.time != "outside":
+                result = returned(module(_whole(tracer, INPUT, shape, device)))
+            for k in range(tracer.shown if tracer.time == "outside" else 0):
                 tracer.step = k
                 tracer.arrivals.append({})
                 x = make(tracer, torch.zeros(tracer.batch, *shape, device=device), Sum((Path(INPUT, k),)), aliased=True)
@@ -99,11 +114,18 @@ def trace_steps(tracer: Tracer, shape: Shape) -> Stepping:
                 tracer.refuse(
                     "SD312",
                     f"{type(problem).__name__}: {text}",
-                    "try module(sample[0]) itself; forward takes one step: (batch, *shape)",
+                    CALLS[tracer.time],
                     where=_failed_at(tracer, problem),
                 )
+    nothing = Stepping(tracer.batch, {}, {}, (), {}, {}, tracer.steps, tracer.time)
     if tracer.findings:
-        return Stepping(tracer.batch, {}, {}, (), {})
+        return nothing
+    if tracer.time != "outside":
+        _check_calls(tracer)
+        if tracer.findings:
+            return nothing
+        outputs, heads, axes = whole_outputs(tracer, result)
+        return replace(nothing, outputs=outputs, heads=heads, axes=axes)
     starts = {
         argument: None if name == WHOLE else tracer.shapes[neuron]
         for argument, (neuron, name) in tracer.claims.items()
@@ -111,6 +133,27 @@ def trace_steps(tracer: Tracer, shape: Shape) -> Stepping:
     }
     outputs, heads = _outputs(tracer, results)
     return Stepping(tracer.batch, starts, feeds, outputs, heads)
+
+
+def _whole(tracer: Tracer, name: str, shape: Shape, device: torch.device) -> Value:
+    """The input of a module that does all steps."""
+    if tracer.time == "held":
+        return make(tracer, torch.zeros(tracer.batch, *shape, device=device), Sum((Path(name, None),)), aliased=True)
+    items = tuple(Sum((Path(name, k),)) for k in range(tracer.steps))
+    return make(tracer, torch.zeros(tracer.steps, tracer.batch, *shape, device=device), Steps(items), aliased=True)
+
+
+def _check_calls(tracer: Tracer) -> None:
+    """Every neuron is called once per step, and nothing stands for a value that never comes."""
+    for name, times in tracer.calls.items():
+        if times != tracer.steps:
+            what = f"it is called {times} times, the sample has {tracer.steps} steps"
+            fix = "give a sample with one row for each step of the loop"
+            tracer.note(Finding("SD310", tracer.named(name), what, fix))
+        elif tracer.arrivals[-1].get(name, Sum()).silent:
+            what = f"zeros still arrive in step {times - 1}, in the place of a value that comes later or never"
+            fix = "give a longer sample, or leave the zeros out"
+            tracer.note(Finding("SD303", tracer.named(name), what, fix))
 
 
 def _refuse_training_layers(tracer: Tracer) -> None:
@@ -211,13 +254,84 @@ def _outputs(tracer: Tracer, results: list[tuple[Any, ...]]) -> tuple[tuple[str,
         return (), {}
     if isinstance(first.meaning, State):
         return (first.meaning.neuron,), {}
-    bare = first.meaning.bare
+    total = cast(Sum, first.meaning)
+    bare = total.bare
     if bare is not None and bare != INPUT:
         return (bare,), {}
-    layer = next((p.layers[-1] for p in reversed(first.meaning.paths) if p.layers), "output")
+    layer = next((p.layers[-1] for p in reversed(total.paths) if p.layers), "output")
     name = layer if layer not in tracer.arrivals[-1] else f"{layer}.output"
     for arrivals, values in zip(tracer.arrivals, results, strict=True):
         meaning = getattr(values[places[0]], "meaning", None) if places[0] < len(values) else None
         arrivals[name] = meaning if isinstance(meaning, Sum) else Sum()
     tracer.shapes[name] = tuple(first.shape[1:])
     return (name,), {name: places[0]}
+
+
+def leaves(result: Any, steps: int) -> list[Any]:
+    """What a module with the loop inside returned: tensors, and lists of one tensor per step."""
+    if isinstance(result, torch.Tensor) or (type(result) is list and len(result) == steps):
+        return [result]
+    if isinstance(result, Mapping):
+        result = tuple(result.values())
+    return [leaf for each in result for leaf in leaves(each, steps)] if isinstance(result, (tuple, list)) else []
+
+
+def whole_outputs(tracer: Tracer, result: Any) -> tuple[tuple[str, ...], dict[str, int], dict[str, int]]:
+    """The populations whose steps were returned; without any, the first whose state was. New ones for other values."""
+    outputs: list[str] = []
+    states: list[str] = []
+    heads: dict[str, int] = {}
+    axes: dict[str, int] = {}
+    for place, leaf in enumerate(leaves(result, tracer.steps)):
+        meaning: Any
+        items: Any
+        if isinstance(leaf, list):
+            items = tuple(getattr(each, "meaning", None) for each in leaf)
+            meaning, shape, axis = Steps(items), tuple(leaf[0].shape[1:]), 0
+        elif isinstance(leaf, Value):
+            meaning, shape = leaf.meaning, item_shape(leaf, leaf.meaning)
+            axis = meaning.axis if isinstance(meaning, Steps) else 0
+            items = meaning.items if isinstance(meaning, Steps) else (meaning,)
+        else:
+            continue
+        first, last = items[0], tracer.steps - 1
+        if isinstance(first, State):
+            states.append(first.neuron)
+            continue
+        if not all(isinstance(each, Sum) for each in items):
+            continue
+        offset = last if not isinstance(meaning, Steps) else 0
+        bare = [(each.bare, p.step) for each in items for p in each.paths[:1]]
+        if first.bare in tracer.cells and bare == [(first.bare, offset + k) for k in range(len(items))]:
+            outputs.append(first.bare)
+            continue
+        if len(items) != tracer.steps or axis < 0 or (isinstance(meaning, Steps) and meaning.total):
+            tracer.note(
+                Finding(
+                    "SD313",
+                    tracer.named(""),
+                    f"returned value {place} holds no neuron's spikes of all {tracer.steps} steps",
+                    "append one value per step to a list and return torch.stack(list)",
+                )
+            )
+            continue
+        layer = next((p.layers[-1] for p in reversed(items[-1].paths) if p.layers), "output")
+        taken = {*(name for arrivals in tracer.arrivals for name in arrivals)}
+        name = layer if layer not in taken else f"{layer}.output"
+        name = name if name not in taken else f"{name}{place}"
+        tracer.arrivals += [{} for _ in range(tracer.steps - len(tracer.arrivals))]
+        for k, each in enumerate(items):
+            tracer.arrivals[k][name] = at_step(each, k)
+        tracer.shapes[name], heads[name], axes[name] = shape, place, axis
+        outputs.append(name)
+    outputs = list(dict.fromkeys(outputs)) or states[:1]
+    if not outputs and not tracer.findings:
+        tracer.note(
+            Finding(
+                "SD313",
+                tracer.named(""),
+                "forward returns no tensor that comes from the input",
+                "return torch.stack of the recorded spikes first",
+            )
+        )
+    return tuple(outputs), heads, axes

@@ -2,7 +2,8 @@
 
 Every submodule's forward is wrapped for the time of the trace: layers and neurons (by exact class) are interpreted,
 modules of the user are descended into, everything else is refused by name. Three steps are traced: the first starts
-from the initial state, the others from what the step before returned, so delays and lost states show.
+from the initial state, the others from what the step before returned, so delays and lost states show. A module with
+the loop over time inside is called once, for all steps of the sample; a neuron's calls count its steps.
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ from __future__ import annotations
 import copy
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path as FilePath
 from types import FrameType
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import nn
@@ -20,10 +22,29 @@ from torch import nn
 from snndeploy.errors import Finding, SnnDeployError
 from snndeploy.frontends import layers, neurons
 from snndeploy.frontends.operations import operation
-from snndeploy.frontends.value import Meaning, Path, State, Sum, Unknown, Value, make, plain, through
+from snndeploy.frontends.value import (
+    Affine,
+    Meaning,
+    Path,
+    State,
+    Steps,
+    Sum,
+    Unknown,
+    Value,
+    at_step,
+    each_step,
+    item_shape,
+    make,
+    plain,
+    through,
+)
+from snndeploy.network.arrays import Array
 from snndeploy.network.maps import Shape
 
 STEPS = 3
+# Where the loop over time is. "outside": forward does one step. "inside": forward gets (time, batch, *shape) and does
+# them all. "held": forward gets one frame (batch, *shape) and shows it to the network in every step.
+Time = Literal["outside", "inside", "held"]
 # stands for all states of a neuron in one structure
 WHOLE = "state"
 OURS = str(FilePath(__file__).parent)
@@ -58,9 +79,18 @@ class Stop(Exception):
 class Tracer:
     """One trace. `arrivals[step][neuron]` is what arrived; `findings` is all that was refused."""
 
-    def __init__(self, module: nn.Module, dt: float, batch: int):
-        self.module, self.dt, self.batch = module, dt, batch
+    def __init__(self, module: nn.Module, dt: float, batch: int, time: Time = "outside", steps: int = STEPS):
+        self.module, self.dt, self.batch, self.time, self.steps = module, dt, batch, time, steps
         self.step = 0
+        # steps of a trace from outside; a module that keeps what it emitted for longer says so
+        self.shown = max(STEPS, 1 + int(getattr(module, "longest_delay", 0)))
+        # how often each neuron was called in this call of the module
+        self.calls: dict[str, int] = {}
+        self.repeats: dict[tuple[int, str], int] = {}
+        # forward indexed its input, or called a neuron several times
+        self.loops = False
+        self.affines: dict[tuple[str, Shape], Affine] = {}
+        self.constants = {id(p) for m in module.modules() if type(m) not in neurons.FAMILIES for p in _own(m)}
         self.stack: list[str] = []
         self.findings: list[Finding] = []
         self.arrivals: list[dict[str, Sum]] = []
@@ -69,6 +99,8 @@ class Tracer:
         self.modules: dict[str, nn.Module] = {}
         # argument of forward -> (neuron, state), claimed in the first step
         self.claims: dict[str, tuple[str, str]] = {}
+        # neuron -> state -> what it starts from, the same in every sample, where that is not zero
+        self.begins: dict[str, dict[str, Array]] = {}
 
     # findings
 
@@ -103,7 +135,7 @@ class Tracer:
 
     def is_silence(self, tensor: torch.Tensor) -> bool:
         """A tensor of zeros that stands for what was emitted before the first step."""
-        if isinstance(tensor, nn.Parameter) or self.step == STEPS - 1:
+        if id(tensor) in self.constants or (self.time == "outside" and self.step == self.shown - 1):
             return False
         return not bool(torch.count_nonzero(tensor))
 
@@ -181,7 +213,7 @@ class Tracer:
             self.refuse("SD312", f"{what} {path!r} gets a {type(given).__name__}, not a tensor", _tuple_fix(given))
             raise Stop
         if self.is_silence(given):
-            return given, Sum()
+            return given, Sum(silent=True)
         self.note(
             Finding(
                 "SD303", self.named(path), "a tensor that does not come from the input enters it", "pass it as input"
@@ -194,28 +226,41 @@ class Tracer:
         x, meaning = self.entering(path, given, type(module).__name__)
         with torch._C.DisableTorchFunctionSubclass(), torch.no_grad():
             result = type(module).forward(module, x)
-        shape, where = tuple(x.shape[1:]), self.named(path)
+        shape, where = item_shape(x, meaning), self.named(path)
+        if isinstance(meaning, Steps) and (meaning.axis >= 0 or meaning.total) and type(module) not in layers.LAST_AXIS:
+            if type(module) is nn.Flatten:
+                return self.operation(torch.flatten, (given, module.start_dim, module.end_dim), {})
+            self.loops = True
+            self.refuse(
+                "SD302",
+                f"{type(module).__name__} {path!r} gets all steps in one tensor of {tuple(x.shape)}",
+                "call it inside the loop over time, or merge time and batch first: x.flatten(0, 1)",
+            )
+            return self.unknown(result)
         try:
-            affine = layers.LAYERS[type(module)](module, where, shape)
+            if (path, shape) not in self.affines:
+                self.affines[path, shape] = layers.LAYERS[type(module)](module, where, shape)
+            affine = self.affines[path, shape]
         except SnnDeployError as problem:
             for finding in problem.findings:
                 self.note(finding)
             return self.unknown(result)
         if isinstance(meaning, Unknown):
             return self.unknown(result)
-        if isinstance(meaning, State):
+        state = next((m for m in getattr(meaning, "items", (meaning,)) if isinstance(m, State)), None)
+        if state is not None:
             self.note(
                 Finding(
                     "SD302",
                     where,
-                    f"it gets {meaning.name!r}, a state of {meaning.neuron!r}",
+                    f"it gets {state.name!r}, a state of {state.neuron!r}",
                     "send it what the neuron returns first",
                 )
             )
             return self.unknown(result)
         if not affine.maps and affine.constant is None and isinstance(given, Value):
             return given
-        value = make(self, result, through(meaning, affine, shape, path))
+        value = make(self, result, each_step(lambda total: through(total, affine, shape, path), meaning))
         if isinstance(given, Value) and not any(each.weighted for each in affine.maps):
             given.aliased = value.aliased = True
         return value
@@ -225,43 +270,105 @@ class Tracer:
         where = self.named(path)
         given, came = family.given(args, kwargs)
         x, meaning = self.entering(path, given, type(module).__name__)
-        arrivals = self.arrivals[self.step]
-        if name in arrivals:
-            self.note(
-                Finding("SD304", where, "it is called more than once in a step", "give each place a neuron of its own")
+        step = self.called(name, where)
+        if isinstance(meaning, Steps) != family.over_time:
+            self.loops = True
+            self.refuse(
+                "SD302",
+                f"{type(module).__name__} {path!r} gets "
+                + ("one step" if family.over_time else f"all steps in one tensor of {tuple(x.shape)}"),
+                "let forward take all steps: x of shape (time, batch, *shape)"
+                if family.over_time
+                else "call it once per step, on x[step]",
             )
-        shape = family.out_shape(module, tuple(x.shape[1:]))
-        self.check_states(family, module, name, where, came)
+            raise Stop
+        shape = family.out_shape(module, item_shape(x, meaning))
+        self.check_states(family, module, name, where, came, step)
         if name not in self.cells:
             try:
-                self.cells[name] = family.read(module, where, shape, self.dt)
+                cell = family.read(module, where, shape, self.dt)
+                if name in self.begins and family.begin is not None:
+                    cell = family.begin(cell, self.begins[name], where)
+                self.cells[name] = cell
             except SnnDeployError as problem:
                 for finding in problem.findings:
                     self.note(finding)
                 self.cells[name] = neurons.Cell(rule=None)  # type: ignore[arg-type]
         self.shapes[name], self.modules[name] = shape, module
-        cell = self.cells[name]
-        if isinstance(meaning, State):
-            self.note(
-                Finding("SD302", where, f"it gets {meaning.name!r}, a state of {meaning.neuron!r}", "send it spikes")
-            )
-        total = meaning if isinstance(meaning, Sum) else Sum()
-        total = through(total, cell.entry, tuple(x.shape[1:]), path)
-        if cell.feedback is not None:
-            before = Sum((Path(name, self.step - 1),) if self.step else ())
-            back = through(before, cell.feedback, shape, f"{path}.recurrent")
-            constants = [c for c in (total.constant, back.constant) if c is not None]
-            total = Sum(total.paths + back.paths, sum(constants) if constants else None)  # type: ignore[arg-type]
-        arrivals[name] = total
-        zeros = torch.zeros(self.batch, *shape, device=x.device)
-        emitted = make(self, zeros, Sum((Path(name, self.step),)), aliased=True)
-        states = {state: make(self, zeros, State(name, state, self.step), aliased=True) for state in family.states}
+        entering = item_shape(x, meaning)
+        items = meaning.items if isinstance(meaning, Steps) else (meaning,)
+        for k, item in enumerate(items, start=step):
+            self.arrive(name, item, entering, k)
+        self.calls[name] = last = step + len(items)
+        if isinstance(meaning, Steps):
+            zeros = torch.zeros(len(items), self.batch, *shape, device=x.device)
+            every: Meaning = Steps(tuple(Sum((Path(name, k),)) for k in range(step, last)))
+        else:
+            zeros = torch.zeros(self.batch, *shape, device=x.device)
+            every = Sum((Path(name, step),))
+        emitted = make(self, zeros, every, aliased=True)
+        states = {
+            state: make(self, zeros[-1] if family.over_time else zeros, State(name, state, last - 1), aliased=True)
+            for state in family.states
+        }
         if family.echo:
             states[family.echo] = emitted
         return family.answer(module, emitted, states)
 
+    def called(self, name: str, where: str) -> int:
+        """The step of the neuron's next call."""
+        if self.time == "outside":
+            if name in self.arrivals[self.step]:
+                again = self.repeats[self.step, name] = self.repeats.get((self.step, name), 1) + 1
+                self.loops = self.loops or again > 2
+                self.note(
+                    Finding(
+                        "SD304", where, "it is called more than once in a step", "give each place a neuron of its own"
+                    )
+                )
+            return self.step
+        step = self.calls.get(name, 0)
+        if step >= self.steps:
+            self.note(
+                Finding(
+                    "SD304",
+                    where,
+                    f"it is called more often than the sample's {self.steps} steps",
+                    "give a sample with one row for each step of the loop, and each place in it a neuron of its own",
+                )
+            )
+            raise Stop
+        return step
+
+    def arrive(self, name: str, meaning: Meaning, shape: Shape, step: int) -> None:
+        """Notes what arrives at a neuron in a step."""
+        cell, path = self.cells[name], name
+        if isinstance(meaning, State):
+            self.note(
+                Finding(
+                    "SD302",
+                    self.named(path),
+                    f"it gets {meaning.name!r}, a state of {meaning.neuron!r}",
+                    "send it spikes",
+                )
+            )
+        total = at_step(meaning if isinstance(meaning, Sum) else Sum(), step)
+        total = through(total, cell.entry, shape, path)
+        if cell.feedback is not None:
+            before = Sum((Path(name, step - 1),) if step else ())
+            back = through(before, cell.feedback, self.shapes[name], f"{path}.recurrent")
+            constants = [c for c in (total.constant, back.constant) if c is not None]
+            total = replace(
+                total,
+                paths=total.paths + back.paths,
+                constant=sum(constants) if constants else None,  # type: ignore[arg-type]
+            )
+        while len(self.arrivals) <= step:
+            self.arrivals.append({})
+        self.arrivals[step][name] = total
+
     def check_states(
-        self, family: neurons.Family, module: nn.Module, name: str, where: str, came: dict[str, Any]
+        self, family: neurons.Family, module: nn.Module, name: str, where: str, came: dict[str, Any], now: int
     ) -> None:
         """Each neuron must get its own states of the step before."""
         fix = "return the new state from forward and take it as an argument in the next step"
@@ -269,7 +376,7 @@ class Tracer:
             if isinstance(given, Missing):
                 self.claims[given.argument] = (name, WHOLE if family.packed else state)
             elif given is None:
-                if self.step > 0 and not family.remembers(module):
+                if now > 0 and not family.remembers(module):
                     self.note(
                         Finding("SD305", where, f"its {state!r} is dropped, so it starts anew at every step", fix)
                     )
@@ -277,17 +384,29 @@ class Tracer:
                 meaning = given.meaning
                 own = isinstance(meaning, State) and (meaning.neuron, meaning.name) == (name, state)
                 own = own or (state == family.echo and isinstance(meaning, Sum) and meaning.bare == name)
-                step = meaning.step if isinstance(meaning, State) else self.step - 1
+                step = meaning.step if isinstance(meaning, State) else now - 1
                 if not own and not isinstance(meaning, Unknown):
                     other = f"{meaning.name!r} of {meaning.neuron!r}" if isinstance(meaning, State) else "another value"
                     self.note(Finding("SD305", where, f"as its {state!r} it gets {other}", fix))
-                elif own and step != self.step - 1:
+                elif own and step != now - 1:
                     self.note(Finding("SD305", where, f"its {state!r} is not that of the step before", fix))
-            elif isinstance(given, torch.Tensor) and self.step == 0 and not bool(torch.count_nonzero(given)):
+            elif isinstance(given, torch.Tensor) and now == 0 and not bool(torch.count_nonzero(given)):
                 continue
+            elif isinstance(given, torch.Tensor) and now == 0 and family.begin is not None and is_one_row(given):
+                self.begins.setdefault(name, {})[state] = layers.numbers(given[0])
             elif isinstance(given, torch.Tensor):
-                what = "set anew at every step" if self.step else "not zero before the first step"
+                what = "set anew at every step" if now else "not zero before the first step"
                 self.note(Finding("SD305", where, f"its {state!r} is {what}", fix))
+
+
+def is_one_row(given: torch.Tensor) -> bool:
+    """The same in every sample."""
+    return given.ndim > 0 and bool((given == given[:1]).all())
+
+
+def _own(module: nn.Module) -> list[torch.Tensor]:
+    """Parameters and buffers of a module itself."""
+    return [*module.parameters(recurse=False), *module.buffers(recurse=False)]
 
 
 def _tuple_fix(given: Any) -> str:
@@ -313,7 +432,6 @@ STRANGERS = {
     "ReLU": "use a spiking neuron, or leave it out",
     "OptimizedModule": "capture the module as it was before torch.compile: module._orig_mod",
     "DataParallel": "capture what it holds: module.module",
-    "Lift": "use modules over one step without Lift; capture does the time loop",
 }
 
 

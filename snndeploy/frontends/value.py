@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,21 +25,26 @@ if TYPE_CHECKING:
 class Path:
     """What `source` emitted in step `step` of the trace, sent through a chain of maps.
 
+    `step`: None for an input that is held, until a neuron of some step takes it.
     `layers`: module paths of the weighted layers on the way, for names.
     """
 
     source: str
-    step: int
+    step: int | None
     maps: tuple[Map, ...] = ()
     layers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
 class Sum:
-    """The sum of all paths, plus a constant float64 array that broadcasts to the value's shape."""
+    """The sum of all paths, plus a constant float64 array that broadcasts to the value's shape.
+
+    `silent`: zeros that stand for what was emitted before the first step are part of it.
+    """
 
     paths: tuple[Path, ...] = ()
     constant: Array | None = None
+    silent: bool = False
 
     @property
     def bare(self) -> str | None:
@@ -61,7 +67,23 @@ class Unknown:
     """Behind something that was refused; nothing that happens to it is worth another finding."""
 
 
-Meaning = Sum | State | Unknown
+@dataclass(frozen=True, eq=False)
+class Steps:
+    """The values of several steps in one tensor.
+
+    Attributes:
+        items: what each step holds, in the order of the tensor.
+        axis: the tensor's axis of time (the batch is the first of the others); MERGED: time and batch are axis 0.
+        total: the steps were added up along the axis that is no longer there; such a value can only be returned.
+    """
+
+    items: tuple[Sum | State, ...]
+    axis: int = 0
+    total: bool = False
+
+
+MERGED = -1
+Meaning = Sum | State | Steps | Unknown
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,26 +134,56 @@ def plain(tree: Any) -> Any:
     )
 
 
+def item_shape(value: torch.Tensor, meaning: Meaning) -> Shape:
+    """The shape of one step of one sample."""
+    shape = tuple(plain(value).shape)
+    if isinstance(meaning, Steps) and meaning.axis != MERGED and not meaning.total:
+        shape = shape[: meaning.axis] + shape[meaning.axis + 1 :]
+    return shape[1:]
+
+
+def each_step(compute: Callable[..., Sum], *meanings: Any) -> Sum | Steps:
+    """`compute` of sums, step by step where some of them are steps (of one length and along one axis)."""
+    several = [m for m in meanings if isinstance(m, Steps)]
+    if not several:
+        return compute(*meanings)
+    count = len(several[0].items)
+    items = tuple(compute(*(m.items[t] if isinstance(m, Steps) else m for m in meanings)) for t in range(count))
+    return Steps(items, several[0].axis)
+
+
+def at_step(total: Sum, step: int) -> Sum:
+    """The sum as it arrives in `step`: a held input has that step's value."""
+    return replace(total, paths=tuple(replace(p, step=step) if p.step is None else p for p in total.paths))
+
+
 def merge(a: Sum, b: Sum) -> Sum:
     """a + b."""
     constants = [c for c in (a.constant, b.constant) if c is not None]
-    return Sum(a.paths + b.paths, np.asarray(sum(constants)) if constants else None)
+    return Sum(a.paths + b.paths, np.asarray(sum(constants)) if constants else None, a.silent or b.silent)
 
 
 def _append(maps: tuple[Map, ...], more: tuple[Map, ...]) -> tuple[Map, ...]:
-    """`maps` and `more`, a scale of whole channels folded into the weights right before it (in float64)."""
+    """`maps` and `more`, joined where that is exact."""
     for each in more:
-        before = maps[-1] if maps else None
-        if isinstance(each, Scale) and isinstance(before, (Dense, Conv)):
-            axes = 1 if isinstance(before, Dense) else before.weight.ndim - 1
-            factor = each.factor.reshape((1,) * (axes - each.factor.ndim) + each.factor.shape)
-            if factor.ndim == axes and all(n == 1 for n in factor.shape[1:]):
-                channels = np.broadcast_to(factor.reshape(-1), before.weight.shape[:1])
-                weight = before.weight * channels.reshape(-1, *(1,) * (before.weight.ndim - 1))
-                maps = (*maps[:-1], replace(before, weight=weight))
-                continue
-        maps = (*maps, each)
+        joined = _joined(maps[-1], each) if maps else None
+        maps = (*maps, each) if joined is None else (*maps[:-1], joined)
     return maps
+
+
+@lru_cache(maxsize=64)
+def _joined(before: Map, each: Map) -> Map | None:
+    """A scale of whole channels goes into the weights right before it (in float64)."""
+    if isinstance(each, Scale) and isinstance(before, (Dense, Conv)):
+        axes = 1 if isinstance(before, Dense) else before.weight.ndim - 1
+        if each.factor.ndim > axes:
+            return None
+        factor = each.factor.reshape((1,) * (axes - each.factor.ndim) + each.factor.shape)
+        if all(n == 1 for n in factor.shape[1:]):
+            channels = np.broadcast_to(factor.reshape(-1), before.weight.shape[:1])
+            weight = before.weight * channels.reshape(-1, *(1,) * (before.weight.ndim - 1))
+            return replace(before, weight=weight)
+    return None
 
 
 def through(value: Sum, affine: Affine, shape: Shape, layer: str = "") -> Sum:
@@ -142,4 +194,4 @@ def through(value: Sum, affine: Affine, shape: Shape, layer: str = "") -> Sum:
     if constant is not None and affine.maps:
         constant = chain_apply(affine.maps, np.broadcast_to(constant, shape))
     parts = [c for c in (constant, affine.constant) if c is not None]
-    return Sum(paths, np.asarray(sum(parts)) if parts else None)
+    return Sum(paths, np.asarray(sum(parts)) if parts else None, value.silent)
