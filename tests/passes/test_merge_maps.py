@@ -38,6 +38,8 @@ CHAINS = {
     "strided convolution, overlapping pool": ((conv(4, 2, stride=(2, 1)), Pool((3, 2), (1, 2), kind="sum")), (2, 12, 9), Conv),
     "padded pool, convolution": ((Pool((2, 2), (2, 2), (1, 1)), conv(3, 2)), (2, 8, 8), Sparse),
     "one factor in front of a flatten": ((Scale(np.full((1, 1, 1), 2.0)), Flatten(0, -1, 3), Sparse(np.eye(3, 8), (8,), (3,))), (2, 2, 2), Sparse),
+    "pool, dilated convolution": ((pool(2), conv(4, 2, dilation=(2, 1))), (2, 12, 10), Sparse),
+    "pool, flatten of some axes, dense": ((pool(2), Flatten(0, 1, 3), Dense(rng.normal(size=(5, 3)))), (2, 4, 6), Sparse),
     "ceil pool": ((pool(2, "average", ceil_mode=True), Flatten(0, -1, 3), Dense(rng.normal(size=(5, 50)))), (2, 9, 9), Sparse),
     "scale per channel, convolution": ((Scale(np.array([2.0, 0.5]).reshape(2, 1, 1)), conv(4, 2)), (2, 6, 6), Conv),
     "scale per channel, groups": ((Scale(np.array([2.0, 0.5]).reshape(2, 1, 1)), conv(4, 1, groups=2)), (2, 6, 6), Conv),

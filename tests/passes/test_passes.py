@@ -116,6 +116,12 @@ def test_fold_gain_moves_gain_constant_and_initial_current():
     assert merged.weight.tolist() == [[1.0, 0.5], [0.5, 3.0], [0.5, -0.25]]
 
 
+def test_fold_values_leaves_a_membrane_that_is_emitted_alone():
+    """The value is that of a spike."""
+    network = one(Rule(0.5, None, value=2.0, reset=Reset("none")))
+    assert passes.fold_values(network) is network
+
+
 def test_an_unfiltered_constant_becomes_a_bias_and_a_filtered_one_an_axon():
     plain = passes.constants(one(Rule(0.5, receptors=(Receptor(0.0, gain=2.0, constant=0.25, onset=3),))))
     rule = plain.population["p"].rule

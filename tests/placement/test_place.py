@@ -17,6 +17,7 @@ from snndeploy.network import Conv, Dense, Format, Input, Network, Population, P
 from snndeploy.network.maps import chain_matrix
 from snndeploy.network.timing import latencies
 from snndeploy.placement import place
+from snndeploy.placement.axons import memory_bits
 from snndeploy.targets import Target
 
 
@@ -84,6 +85,13 @@ def check(network: Network, target: Target) -> int:
     return len(plan.cores)
 
 
+@pytest.mark.parametrize("bits", [9, 18, 24])
+def test_memory_of_an_axon(bits):
+    """A whole number of blocks needs no header of an empty one."""
+    counts = np.array([1, 2, 63, 64, 65, 127, 128, 129, 192])
+    assert memory_bits(counts, bits, targets.load("loihi1")).tolist() == [axon_bits(int(n), bits) for n in counts]
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 2**20), st.integers(1, 20), st.integers(20, 90), st.integers(20, 80), st.integers(60, 400))
 def test_no_limit_is_exceeded_and_nothing_is_lost(seed, neurons, input_axons, output_axons, words):
@@ -146,6 +154,20 @@ def test_neurons_are_split_over_as_few_cores_as_a_limit_allows():
     assert len(cores) <= 1 + (784 * 1500 * 19 + 1500 * 192) // 2**20 + 2
 
 
+def test_a_core_is_filled_to_its_limits():
+    network = two_layers(10, 39, 1)
+    words = (10 * axon_bits(39, 18) + 39 * axon_bits(1, 18)) // 64
+    full = {"neurons": 40, "input_axons": 49, "output_axons": 39, "synaptic_memory_bits": 64 * words}
+    assert check(network, small(**full)) == 1
+    for name, limit in full.items():
+        assert check(network, small(**full | {name: limit - (64 if "bits" in name else 1)})) > 1, name
+
+
+def test_a_neuron_may_need_a_whole_core():
+    assert check(two_layers(30, 1, 1), small(input_axons=30)) == 2
+    assert check(two_layers(30, 1, 1), small(synaptic_memory_bits=30 * 64)) == 2
+
+
 def test_output_axons_split_the_core_that_sends_too_much():
     network = two_layers(4, 30, 60)
     target = small(neurons=30, output_axons=20)
@@ -178,6 +200,8 @@ def test_more_cores_than_a_chip_has_is_a_warning():
     assert [f.code for f in plan.findings] == ["SD205"]
     assert plan.findings[0].severity == "warning"
     assert "151 cores on 2 chips of loihi1" in str(plan)
+    whole_chip = place(two_layers(2, 254, 2), small(neurons=2))
+    assert (len(whole_chip.cores), whole_chip.chips, whole_chip.findings) == (128, 1, ())
 
 
 def test_a_placement_prints_as_a_table_and_as_plain_data():
