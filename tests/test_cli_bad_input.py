@@ -31,6 +31,7 @@ def folder(tmp_path, monkeypatch):
         Decision("out"),
     )
     sd.write(net, "m.nir")
+    sd.write(net.with_(populations=(Population("out", (2,), Rule(beta=0.9, floor=0.0)),)), "floor.nir")
     whole = (tmp_path / "m.nir").read_bytes()
     (tmp_path / "cut.nir").write_bytes(whole[: len(whole) // 2])
     (tmp_path / "text.nir").write_text("not a network")
@@ -71,7 +72,7 @@ CASES = [
     (["quantize", "m.nir", "--target", "loihi2", "--calibration", "x.npy", "-o", "absent/o.nir"], 2, {"SD802"}),
     (["place", "m.nir", "--target", "loihi2"], 2, {"SD209"}),
     (["run", "m.nir", "--input", "x.npy", "--engine", "abacus", "-o", "o.npz"], 2, {"SD501"}),
-    (["run", "m.nir", "--input", "x.npy", "--engine", "snntorch"], 2, {"SD530"}),
+    (["run", "floor.nir", "--input", "x.npy", "--engine", "snntorch"], 2, {"SD330"}),
     (["run", "m.nir", "--input", "flat.npy", "-o", "o.npz"], 2, {"SD103"}),
     (["run", "m.nir", "--input", "wide.npy", "-o", "o.npz"], 2, {"SD103"}),
     (["run", "m.nir", "--input", "none.npy", "-o", "o.npz"], 2, {"SD103"}),

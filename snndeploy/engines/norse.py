@@ -1,4 +1,4 @@
-"""Norse itself: the captured module, in float32. See `framework.py`."""
+"""Norse itself: the captured module, or one rebuilt from the network, in float32. See `framework.py`."""
 
 from __future__ import annotations
 

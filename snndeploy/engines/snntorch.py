@@ -1,4 +1,4 @@
-"""snnTorch itself: the captured module, in float32. See `framework.py`."""
+"""snnTorch itself: the captured module, or one rebuilt from the network, in float32. See `framework.py`."""
 
 from __future__ import annotations
 

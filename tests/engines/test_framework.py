@@ -71,10 +71,18 @@ def test_any_batch_and_one_step():
     np.testing.assert_array_equal(run(network, x).spikes["1"], run(network, x, engine="snntorch").spikes["1"])
 
 
-def test_a_network_without_module_or_of_another_framework():
+def test_a_network_without_module_or_of_another_framework_is_rebuilt():
     network = captured()
-    refused(network.with_(source=None), "snntorch", "SD530", "captured module, and this network has none")
-    refused(network, "norse", "SD530", "captured from snntorch.*Fix: use engine 'snntorch'")
+    expected = run(network, X, engine="snntorch", record=("spikes", "v"))
+    assert "rebuilt" not in expected.engine
+    again = run(network.with_(source=None), X, engine="snntorch", record=("spikes", "v"))
+    assert again.engine == f"{expected.engine} (rebuilt)"
+    np.testing.assert_array_equal(again.spikes["1"], expected.spikes["1"])
+    np.testing.assert_array_equal(again.v["2"], expected.v["2"])
+    other = run(network, X, engine="norse", record=("spikes", "v"))
+    assert other.engine.startswith("norse 1.")
+    assert other.engine.endswith("(rebuilt)")
+    np.testing.assert_array_equal(other.spikes["1"], expected.spikes["1"])
 
 
 def test_a_network_that_was_changed():

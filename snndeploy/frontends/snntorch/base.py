@@ -7,13 +7,14 @@ All parameters are float32.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
 from snntorch._neurons.neurons import SpikingNeuron
 
-from snndeploy.errors import Finding, raise_errors
+from snndeploy.errors import Finding, error, raise_errors
 from snndeploy.frontends.neurons import BASES, Cell, Family, Seen
 from snndeploy.frontends.snntorch.probe import behaves
 from snndeploy.network.arrays import Array
@@ -52,6 +53,31 @@ def parameter(value: Any, shape: Shape, where: str, name: str, found: list[Findi
     elif not np.isfinite(array).all():
         found.append(Finding("SD308", where, f"{name} has values that are NaN or infinite", "check the training"))
     return array.reshape(()) if array.size == 1 else array
+
+
+def begun(cell: Cell, starts: Mapping[str, Array], where: str) -> Cell:
+    """The cell with a membrane or a current that does not start at 0.
+
+    Raises:
+        SnnDeployError SD308: a membrane that is reset at once starts above its threshold, where snnTorch resets first.
+    """
+    rule = cell.rule
+    at_once = rule.reset.kind == "to" and rule.reset.when == "now"
+    if at_once and np.any(starts.get("mem", rule.initial) > np.asarray(rule.threshold)):
+        raise error("SD308", where, "its 'mem' starts above its threshold", "start it at or below the threshold")
+    first = replace(rule.receptors[0], initial=starts.get("syn", rule.receptors[0].initial))
+    rule = replace(rule, receptors=(first, *rule.receptors[1:]), initial=starts.get("mem", rule.initial))
+    return replace(cell, rule=rule)
+
+
+def spikes_above_zero(module: Any, where: str, found: list[Finding]) -> None:
+    """Appends SD308 if the surrogate does something else in its forward pass."""
+    around = torch.tensor([-1.0, -1e-30, 0.0, 1e-30, 1.0])
+    with torch.no_grad():
+        spikes = torch.as_tensor(module.spike_grad(around.clone())).tolist()
+    if spikes != [0.0, 0.0, 0.0, 1.0, 1.0]:
+        what = f"its spike_grad gives {spikes} for {around.tolist()}, not 1 above 0 and 0 elsewhere"
+        found.append(Finding("SD308", where, what, "use a function of snntorch.surrogate"))
 
 
 class SnnTorchFamily(Family):
@@ -172,18 +198,7 @@ class SnnTorchFamily(Family):
                     "train without it; quantize() does it exactly",
                 )
             )
-        around = torch.tensor([-1.0, -1e-30, 0.0, 1e-30, 1.0])
-        with torch.no_grad():
-            spikes = torch.as_tensor(module.spike_grad(around.clone())).tolist()
-        if spikes != [0.0, 0.0, 0.0, 1.0, 1.0]:
-            found.append(
-                Finding(
-                    "SD308",
-                    where,
-                    f"its spike_grad gives {spikes} for {around.tolist()}, not 1 above 0 and 0 elsewhere",
-                    "use a function of snntorch.surrogate",
-                )
-            )
+        spikes_above_zero(module, where, found)
 
     # what a run shows
 

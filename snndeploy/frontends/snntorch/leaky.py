@@ -19,7 +19,7 @@ import snntorch
 import torch
 
 from snndeploy.frontends.neurons import neuron
-from snndeploy.frontends.snntorch.base import SnnTorchFamily
+from snndeploy.frontends.snntorch.base import SnnTorchFamily, begun
 from snndeploy.network.arrays import Array
 from snndeploy.network.rule import Reset
 
@@ -30,6 +30,7 @@ class Leaky(SnnTorchFamily):
 
     cls = snntorch.Leaky
     states = ("mem",)
+    begin = staticmethod(begun)
 
     def notes(self, module: Any) -> tuple[str, ...]:
         if not self.stores_unreset(module):

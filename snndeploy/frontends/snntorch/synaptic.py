@@ -20,7 +20,7 @@ import torch
 
 from snndeploy.errors import Finding
 from snndeploy.frontends.neurons import neuron
-from snndeploy.frontends.snntorch.base import SnnTorchFamily, parameter
+from snndeploy.frontends.snntorch.base import SnnTorchFamily, begun, parameter
 from snndeploy.network.arrays import Array
 from snndeploy.network.maps import Shape
 from snndeploy.network.rule import Receptor, Reset
@@ -46,6 +46,7 @@ class Synaptic(SnnTorchFamily):
 
     cls = snntorch.Synaptic
     states = ("syn", "mem")
+    begin = staticmethod(begun)
 
     def reset(self, mechanism: str, delay: bool, threshold: Array) -> Reset:
         return reset_after_input(mechanism, delay, threshold)
