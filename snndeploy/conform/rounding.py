@@ -65,8 +65,8 @@ def _grain(each: Map) -> float:
             return float(quantum(each.factor).min(initial=np.inf))
         case Pool() if each.kind == "average":
             # places at the border may divide by any smaller number, which is dyadic for all only if there is none
-            whole = each.count_include_pad and not each.ceil_mode
-            return float(quantum(1 / np.prod(each.kernel))) if whole or not any(each.padding) else 5e-324
+            whole = not each.ceil_mode and (each.count_include_pad or not any(each.padding))
+            return float(quantum(1 / np.prod(each.kernel))) if whole else 5e-324
     return 1.0
 
 

@@ -1,6 +1,7 @@
 """The rounding bound holds, and it is small."""
 
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 from random_networks import EVERY, float_network, spikes_for
@@ -9,8 +10,9 @@ from tie_networks import BOTH, coarse, layers, spikes
 from snndeploy.conform import compare
 from snndeploy.conform.align import align
 from snndeploy.conform.replay import steps
+from snndeploy.conform.rounding import _grain, quantum
 from snndeploy.engines import run
-from snndeploy.network import Rule
+from snndeploy.network import Conv, Dense, Flatten, Pool, Rule, Scale
 
 
 def test_the_bound_holds_and_is_not_vacuous():
@@ -46,3 +48,17 @@ def test_the_bound_of_a_wide_layer_is_small():
     same = compare(a, replace(run(network, x, "torch", BOTH), spikes=flipped))
     assert same.verdict == "different"
     assert max(row.bound for row in same.table) < 1e-4
+
+
+def test_every_weight_of_a_map_is_a_multiple_of_its_grain():
+    """A window of four that hangs over the border divides by three, and thirds have no grain."""
+    rng = np.random.default_rng(14)
+    maps = [Dense(rng.integers(-9, 9, (3, 4)) / 8), Scale(np.array([0.75, -0.5]))]
+    maps += [Conv(rng.integers(-9, 9, (3, 2, 2, 2)) / 4), Flatten(0, -1, 3)]
+    for kind, ceil, counted, pad in product(("sum", "average"), (False, True), (False, True), (0, 1)):
+        maps.append(Pool((4, 4), (3, 3), (pad, pad), kind, ceil, counted))
+    shapes = {Dense: (4,), Scale: (2,)}
+    for each in maps:
+        weights = each.matrix(shapes.get(type(each), (2, 6, 6))).data
+        assert _grain(each) <= quantum(weights).min(), each
+    assert _grain(Pool((4, 4), (4, 4))) == 1 / 16
