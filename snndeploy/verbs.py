@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -61,30 +61,52 @@ def capture(
     return network
 
 
-def read(path: Path, dt: float | None = None, reset: str | None = None) -> Network:
-    """The network in a NIR file.
+def read(
+    path: Path,
+    dt: float | None = None,
+    reset: str | None = None,
+    *,
+    delays: Mapping[tuple[str, str], int] | None = None,
+    kind: InputKind = "binary",
+    integrators: str = "per-second",
+    ignore_block: bool = False,
+) -> Network:
+    """The network in a NIR file, or in an exchange file of lava-dl (.net); what the file is decides, not its name.
 
     Args:
         dt: seconds per step; needed for files that snndeploy did not write.
         reset: what a spike does, for files that do not say so ("to-zero", "by-threshold", ...).
+        delays: {(source, target): steps}, for loops over several neurons that can be read in several ways.
+        kind: of the inputs, "binary", "counts" or "real".
+        integrators: whether r of I and IF is "per-second", as NIR says, or "per-step", as some writers mean it.
+        ignore_block: read the plain fields of a file that snndeploy wrote, as any other reader does.
 
     Raises:
         SnnDeployError SD4xx: the file is damaged, ambiguous, or holds something that the network cannot.
     """
     from snndeploy.frontends.nir import read as read_nir
 
-    return read_nir(path, dt=dt, reset=reset)
+    options = {"delays": delays, "kind": kind, "integrators": integrators, "ignore_block": ignore_block}
+    return read_nir(path, dt=dt, reset=reset, **options)
 
 
-def write(network: Network, path: Path) -> None:
+def write(network: Network, path: Path, style: str = "standard", for_: str | None = None) -> tuple[str, ...]:
     """Writes a network of either form as a NIR file that any reader opens; `read` gives back the same network.
 
+    Args:
+        style: "standard", or "decomposed": soft resets by NIR's primitives alone, exact for readers of plain NIR.
+        for_: "norse" or "snntorch": that library's own importer then builds a module with the same spikes.
+
+    Returns:
+        How to import the file where that needs saying, a line each.
+
     Raises:
-        SnnDeployError: the network is not legal (SD1xx), or the file cannot be written.
+        SnnDeployError: the network is not legal (SD1xx), the style or the reader cannot hold it (SD415, SD416), or the
+            file cannot be written.
     """
     from snndeploy.frontends.nir import write as write_nir
 
-    write_nir(network, path)
+    return write_nir(network, path, style, for_)
 
 
 def lint(network: Network, target: str | Target | None = None, data: Any = None) -> list[Finding]:

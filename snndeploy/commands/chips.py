@@ -12,6 +12,7 @@ from snndeploy.commands.models import describe
 from snndeploy.commands.output import progress, say, show
 
 
+@opt.reads
 def quantize(
     model: opt.Model,
     target: opt.Target,
@@ -19,8 +20,7 @@ def quantize(
     calibration: Annotated[
         Path | None, typer.Option("--calibration", help=".npy or .npz, (time, batch, *shape): typical input.")
     ] = None,
-    dt: opt.Dt = None,
-    reset: opt.Reset = None,
+    reading: opt.Reading = opt.UNSAID,
     json: opt.Json = False,
 ) -> None:
     """Round a float network to the registers of a target."""
@@ -32,7 +32,7 @@ def quantize(
     check_output(output, (model, calibration, target))
     chip = targets.load(target)
     samples = None if calibration is None else load_arrays(calibration, "calibration file")
-    net = opt.network(model, dt, reset)
+    net = reading.of(model)
     with progress("quantize", json) as update:
         integers = verbs.quantize(net, chip, samples)
         update(1, 1)
@@ -41,14 +41,13 @@ def quantize(
     say(f"{output}: integers of {chip.name}", json)
 
 
-def place(
-    model: opt.Model, target: opt.Target, dt: opt.Dt = None, reset: opt.Reset = None, json: opt.Json = False
-) -> None:
+@opt.reads
+def place(model: opt.Model, target: opt.Target, reading: opt.Reading = opt.UNSAID, json: opt.Json = False) -> None:
     """Put an integer network on the cores of a target; exit code 1 if it does not fit."""
     from snndeploy import targets, verbs
 
     chip = targets.load(target)
-    plan = verbs.place(opt.network(model, dt, reset), chip)
+    plan = verbs.place(reading.of(model), chip)
     show({"model": str(model), **plan.as_dict()}, json, str(plan))
 
 

@@ -53,22 +53,23 @@ def capture(
     say(f"{output}: module and network agree on {batch} samples of {steps} steps", json)
 
 
-def inspect(model: opt.Model, dt: opt.Dt = None, reset: opt.Reset = None, json: opt.Json = False) -> None:
+@opt.reads
+def inspect(model: opt.Model, reading: opt.Reading = opt.UNSAID, json: opt.Json = False) -> None:
     """Print the network in a NIR file as a table."""
     from snndeploy.network.table import render
 
-    net = opt.network(model, dt, reset)
+    net = reading.of(model)
     show({"model": str(model), "network": describe(net)}, json, render(net))
 
 
+@opt.reads
 def lint(
     model: opt.Model,
     target: Annotated[str | None, typer.Option("--target", help="loihi1, loihi2 or a .toml file.")] = None,
     data: Annotated[
         Path | None, typer.Option("--data", help=".npy or .npz, (time, batch, *shape); also the array labels.")
     ] = None,
-    dt: opt.Dt = None,
-    reset: opt.Reset = None,
+    reading: opt.Reading = opt.UNSAID,
     json: opt.Json = False,
 ) -> None:
     """List what keeps a network from a target, and what is worth knowing; exit code 1 if there are errors."""
@@ -76,7 +77,7 @@ def lint(
     from snndeploy.files import load_arrays
 
     samples = None if data is None else load_arrays(data, "data file")
-    found = verbs.lint(opt.network(model, dt, reset), target, samples)
+    found = verbs.lint(reading.of(model), target, samples)
     bad = [each for each in found if each.severity == "error"]
     on = f" on {target}" if target else ""
     text = (

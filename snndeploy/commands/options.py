@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import wraps
+from inspect import Parameter, signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,18 +20,100 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout,
 Model = Annotated[Path, typer.Argument(help="A .nir file.", show_default=False)]
 Dt = Annotated[float | None, typer.Option("--dt", help="Seconds per step, for a file that does not say it.")]
 Reset = Annotated[str | None, typer.Option("--reset", help="What a spike does, for a file that does not say it.")]
+Delay = Annotated[
+    list[str] | None,
+    typer.Option("--delay", help="Steps between two neurons, 'a->b=1', for a loop that can be read in several ways."),
+]
+Kind = Annotated[str, typer.Option("--kind", help="Of the inputs: binary, counts or real.")]
+Integrators = Annotated[
+    str, typer.Option("--integrators", help="Whether r of I and IF is per-second or, as some writers mean, per-step.")
+]
+IgnoreBlock = Annotated[bool, typer.Option("--ignore-block", help="Read the plain fields alone, as other readers do.")]
+KINDS = ("binary", "counts", "real")
+READING: dict[str, tuple[Any, Any]] = {
+    "dt": (Dt, None),
+    "reset": (Reset, None),
+    "delay": (Delay, None),
+    "kind": (Kind, "binary"),
+    "integrators": (Integrators, "per-second"),
+    "ignore_block": (IgnoreBlock, False),
+}
 Target = Annotated[str, typer.Option("--target", help="loihi1, loihi2 or a .toml file.", show_default=False)]
 Samples = Annotated[
     Path, typer.Option("--input", help=".npy or .npz, (time, batch, *shape); several inputs by name in one .npz.")
 ]
 
 
-def network(path: Path, dt: float | None, reset: str | None) -> Network:
-    """The network of a .nir file."""
-    from snndeploy import verbs
-    from snndeploy.files import existing
+@dataclass(frozen=True)
+class Reading:
+    """What a file does not say and its reader must: the options of every command that reads one."""
 
-    return verbs.read(existing(path, "NIR file"), dt, reset)
+    dt: float | None = None
+    reset: str | None = None
+    delay: tuple[str, ...] = ()
+    kind: str = "binary"
+    integrators: str = "per-second"
+    ignore_block: bool = False
+
+    def of(self, path: Path) -> Network:
+        """The network of a file.
+
+        Raises:
+            SnnDeployError SD800: an option is not as it should be. SD801, SD4xx: the file is not.
+        """
+        from snndeploy import verbs
+        from snndeploy.files import existing
+
+        if self.kind not in KINDS:
+            raise error("SD800", "--kind", f"{self.kind!r} is not one of its values", f"choose from {', '.join(KINDS)}")
+        kind: Any = self.kind
+        return verbs.read(
+            existing(path, "NIR file"),
+            self.dt,
+            self.reset,
+            delays=delays(self.delay),
+            kind=kind,
+            integrators=self.integrators,
+            ignore_block=self.ignore_block,
+        )
+
+
+UNSAID = Reading()
+
+
+def reads(command: Callable[..., None]) -> Callable[..., None]:
+    """A command with a parameter `reading: Reading` as one with the options that make it, in front of --json."""
+
+    @wraps(command)
+    def run(*args: Any, **given: Any) -> None:
+        said = {name: given.pop(name) for name in READING}
+        said["delay"] = tuple(said["delay"] or ())
+        command(*args, reading=Reading(**said), **given)
+
+    own = signature(command, eval_str=True)
+    kept = [each for name, each in own.parameters.items() if name != "reading"]
+    options = [Parameter(name, Parameter.KEYWORD_ONLY, default=d, annotation=a) for name, (a, d) in READING.items()]
+    at = next((i for i, each in enumerate(kept) if each.name == "json"), len(kept))
+    merged = [each.replace(kind=Parameter.KEYWORD_ONLY) for each in (*kept[:at], *options, *kept[at:])]
+    run.__signature__ = own.replace(parameters=merged)  # type: ignore[attr-defined]
+    run.__annotations__ = {each.name: each.annotation for each in merged}
+    return run
+
+
+def delays(pairs: Iterable[str]) -> dict[tuple[str, str], int]:
+    """["a->b=2"] -> {("a", "b"): 2}.
+
+    Raises:
+        SnnDeployError SD800: one is not of this form.
+    """
+    found: dict[tuple[str, str], int] = {}
+    for pair in pairs:
+        way, _, steps = pair.rpartition("=")
+        source, arrow, target = way.partition("->")
+        if not (arrow and source and target and steps.isdecimal()):
+            raise error("SD800", f"--delay {pair}", "it is not of the form source->target=steps", "--delay 'a->b=1'")
+        found[source, target] = int(steps)
+    return found
 
 
 def words(text: str) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ EngineOptions = Annotated[
 ]
 
 
+@opt.reads
 def run(
     model: opt.Model,
     samples: opt.Samples,
@@ -23,8 +24,7 @@ def run(
     output: Annotated[Path | None, typer.Option("--output", "-o", help="The .npz trace to write.")] = None,
     raw: Annotated[bool, typer.Option("--raw", help="Keep the engine's own time, latency included.")] = False,
     option: EngineOptions = None,
-    dt: opt.Dt = None,
-    reset: opt.Reset = None,
+    reading: opt.Reading = opt.UNSAID,
     json: opt.Json = False,
 ) -> None:
     """Run a network on an engine."""
@@ -39,7 +39,7 @@ def run(
     settings = opt.settings(option or ())
     base.load(engine)
     spikes = load_arrays(samples, "input file")
-    net = opt.network(model, dt, reset)
+    net = reading.of(model)
     with progress(engine, json) as update:
         trace = engines.run(net, spikes, engine, opt.words(record), raw, update, **settings)
     if output is not None:
@@ -50,6 +50,7 @@ def run(
         say(f"{output}: {', '.join(opt.words(record))} of {trace.engine}", json)
 
 
+@opt.reads
 def compare(
     files: Annotated[list[Path], typer.Argument(help="Two .npz traces, or one .nir file.", show_default=False)],
     samples: Annotated[
@@ -58,8 +59,7 @@ def compare(
     engine_names: Annotated[str, typer.Option("--engines", help="Engines; all are compared with the first.")] = (
         "reference,torch,lava"
     ),
-    dt: opt.Dt = None,
-    reset: opt.Reset = None,
+    reading: opt.Reading = opt.UNSAID,
     json: opt.Json = False,
 ) -> None:
     """Compare two traces, or a network on several engines; exit code 1 if they differ by more than proven ties."""
@@ -70,7 +70,7 @@ def compare(
     if len(files) == 2:
         pairs = [verbs.compare(trace_file.read(files[0]), trace_file.read(files[1]))]
     elif len(files) == 1 and samples is not None:
-        pairs = _across_engines(files[0], samples, opt.words(engine_names), dt, reset, json)
+        pairs = _across_engines(files[0], samples, opt.words(engine_names), reading, json)
     else:
         form = "compare a.npz b.npz, or compare model.nir --input x.npy"
         raise error("SD800", "compare", f"{len(files)} files and {'an' if samples else 'no'} --input", form)
@@ -81,9 +81,7 @@ def compare(
         raise typer.Exit(1)
 
 
-def _across_engines(
-    model: Path, samples: Path, names: tuple[str, ...], dt: float | None, reset: str | None, json: bool
-) -> list[Any]:
+def _across_engines(model: Path, samples: Path, names: tuple[str, ...], reading: opt.Reading, json: bool) -> list[Any]:
     from snndeploy import engines, verbs
     from snndeploy.engines import base
     from snndeploy.errors import error
@@ -94,7 +92,7 @@ def _across_engines(
     for name in names:
         base.load(name)
     spikes = load_arrays(samples, "input file")
-    net = opt.network(model, dt, reset)
+    net = reading.of(model)
     record = ("spikes", "u", "v") if net.form == "integer" else ("spikes", "v")
     traces = []
     for name in names:
