@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from snndeploy.conform import Comparison
     from snndeploy.engines import Trace
     from snndeploy.errors import Finding
+    from snndeploy.frontends.tracer import Time
     from snndeploy.network import Network
     from snndeploy.network.network import Decision, InputKind
     from snndeploy.placement import Placement
@@ -24,6 +25,7 @@ def capture(
     dt: float = 1e-3,
     decision: Decision | str | None = None,
     input_kind: InputKind | None = None,
+    time: Time | None = None,
 ) -> Network:
     """The network that a snnTorch or Norse module computes, proven on a sample.
 
@@ -31,11 +33,13 @@ def capture(
     must give the same spikes in every bin but proven ties.
 
     Args:
-        module: a torch module over one step, in eval mode, as trained.
+        module: a torch module in eval mode, as trained; forward does one step, or holds the loop over time.
         sample: (time, batch, *shape), NumPy or torch; what the network will be fed with.
         dt: seconds per step.
         decision: how classes are decided, "spike-count", "last-v" or "max-v"; None: the network decides nothing.
         input_kind: "binary", "counts" or "real"; read from the sample if nothing is said.
+        time: where the loop over time is: "outside" forward, "inside" it (x: (time, batch, *shape)), or "held": inside,
+            and forward gets one frame that it repeats (the sample is that frame, repeated). None: found out.
 
     Raises:
         SnnDeployError SD3xx: the module holds something that the network cannot; all of it is named.
@@ -44,7 +48,7 @@ def capture(
     from snndeploy.errors import Finding, VerdictError
     from snndeploy.frontends import capture as trace
 
-    network = trace(module, sample, dt, decision=decision, input_kind=input_kind)
+    network = trace(module, sample, dt, decision=decision, input_kind=input_kind, time=time)
     if network.source is None:
         return network
     framework = network.source.framework
@@ -59,6 +63,48 @@ def capture(
             )
         )
     return network
+
+
+def to_snntorch(
+    network: Network, sample: Any = None, learn: Iterable[str] | None = None, spike_grad: Any = None
+) -> Any:
+    """A snnTorch module that computes a float network: trainable, in eval mode, proven on input.
+
+    A chain becomes an `nn.Sequential` with hidden states (`snntorch.utils.reset` clears them); everything else a module
+    with `out, state = module(x, state)`, state None at the start. Weights, decays and thresholds are the nearest
+    float32; where a membrane is that close to its threshold, rounding decides. `capture` gives the network back.
+
+    Args:
+        sample: (time, batch, *shape) input to prove it on; None: random input of the network's kind.
+        learn: of "alpha", "beta", "threshold": these are parameters; None: as in the module the network came from.
+        spike_grad: a function of `snntorch.surrogate`; None: snnTorch's own default.
+
+    Raises:
+        SnnDeployError SD330: snnTorch has no such neuron; everything that it cannot hold is named.
+        VerdictError SD331: module and network differ by more than proven ties.
+    """
+    from snndeploy.frontends.rebuild.verify import rebuilt
+
+    return rebuilt("snntorch", network, sample, learn=learn, spike_grad=spike_grad)
+
+
+def to_norse(network: Network, sample: Any = None, method: str = "super", alpha: float = 100.0) -> Any:
+    """A Norse module that computes a float network: trainable, in eval mode, proven on input.
+
+    `out, state = module(x, state)`, state None at the start; a chain is a `SequentialState`. Norse multiplies what
+    arrives by dt/tau, so weights are divided by it. All numbers are the nearest float32, as in `to_snntorch`.
+
+    Args:
+        sample: (time, batch, *shape) input to prove it on; None: random input of the network's kind.
+        method, alpha: Norse's surrogate gradient.
+
+    Raises:
+        SnnDeployError SD330: Norse has no such cell; everything that it cannot hold is named.
+        VerdictError SD331: module and network differ by more than proven ties.
+    """
+    from snndeploy.frontends.rebuild.verify import rebuilt
+
+    return rebuilt("norse", network, sample, method=method, alpha=alpha)
 
 
 def read(

@@ -2,6 +2,8 @@
 
 The engine traces the module again before it runs and refuses if the network is not what comes out, so a network that
 was changed after its capture (by a pass, or because the module was trained on) is never passed off as its module.
+A network without a module of this framework (read from a file, changed by a pass, captured from the other one) is
+rebuilt as one, and the trace says so.
 """
 
 from __future__ import annotations
@@ -19,12 +21,12 @@ import torch
 from snndeploy.engines.base import Job, check_options
 from snndeploy.engines.trace import Trace
 from snndeploy.errors import Finding, SnnDeployError, error
-from snndeploy.frontends import capturing
+from snndeploy.frontends import capturing, rebuild
 from snndeploy.frontends.neurons import FAMILIES
 from snndeploy.frontends.preserve import preserved
 from snndeploy.frontends.stepping import Stepping, leaves, returned
 from snndeploy.network.arrays import Array, equal
-from snndeploy.network.network import Network
+from snndeploy.network.network import Network, Source
 
 HEAD_NOTE = "u is not recorded for {}: the module has no neuron there"
 
@@ -38,15 +40,11 @@ def missing(framework: str) -> str | None:
 
 
 def refusals(framework: str, network: Network) -> list[Finding]:
-    """The network must come from a module of the framework, and still be what that module computes."""
+    """The network must still be what its module computes; without one of the framework, it must be one to rebuild."""
     source = network.source
     where = f"engine {framework!r}"
-    if source is None:
-        what = "it runs the captured module, and this network has none (it was read from a file or built by hand)"
-        return [Finding("SD530", where, what, "capture the module again, or use engine 'reference', 'torch' or 'lava'")]
-    if source.framework != framework:
-        what = f"the network was captured from {source.framework}"
-        return [Finding("SD530", where, what, f"use engine {source.framework!r}")]
+    if source is None or source.framework != framework:
+        return rebuild.refusals(framework, network)
     fix = "capture the module again, or use engine 'reference', 'torch' or 'lava'"
     if network.form == "integer" or len(network.inputs) != 1:
         return [Finding("SD531", where, "the network was changed after its capture", fix)]
@@ -69,11 +67,20 @@ def refusals(framework: str, network: Network) -> list[Finding]:
 
 
 def run(framework: str, job: Job) -> Trace:
-    """Runs `job.network.source.module` in eval mode from its initial state; leaves it as it was."""
+    """Runs `job.network.source.module`; a network that has none of this framework is rebuilt first."""
     check_options(framework, job.options, {})
-    network, source = job.network, job.network.source
-    if source is None:
-        raise SnnDeployError(refusals(framework, network))
+    source = job.network.source
+    if source is None or source.framework != framework:
+        return run_module(framework, job, *rebuild.build(framework, job.network))
+    return run_module(framework, job, source)
+
+
+def run_module(framework: str, job: Job, source: Source, views: Mapping[str, rebuild.View] | None = None) -> Trace:
+    """Runs `source.module` in eval mode from its initial state; leaves it as it was.
+
+    views: how the membranes of a rebuilt module are read; its u is left out where it is not the network's.
+    """
+    network = job.network
     module, stepping = source.module, source.stepping
     inputs = job.inputs[network.inputs[0].name]
     kept: dict[str, dict[str, list[Array]]] = {what: defaultdict(list) for what in ("spikes", "u", "v")}
@@ -96,8 +103,24 @@ def run(framework: str, job: Job) -> Trace:
     if "u" in job.record:
         notes += [HEAD_NOTE.format(repr(name)) for name in stepping.heads]
     engine = f"{framework} {version(framework)}"
+    if views is not None:
+        engine += " (rebuilt)"
+        notes += _viewed(views, spikes, u, v)
     arithmetic = str(dtype).removeprefix("torch.")
     return Trace(network, engine, arithmetic, job.inputs, spikes, u, v, notes=tuple(dict.fromkeys(notes)), raw=job.raw)
+
+
+def _viewed(
+    views: Mapping[str, rebuild.View], spikes: Mapping[str, Array], u: dict[str, Array], v: dict[str, Array]
+) -> list[str]:
+    """Membranes of a rebuilt module as those of its network, in place."""
+    notes = []
+    for name, view in views.items():
+        if name in v and (np.any(view.shift) or np.any(view.jump)):
+            v[name] = v[name] + view.shift + (view.jump * spikes[name] if np.any(view.jump) else 0.0)
+        if not view.current and u.pop(name, None) is not None:
+            notes.append(f"u is not recorded for {name!r}: the rebuilt neuron holds it in other units")
+    return notes
 
 
 def _type(module: torch.nn.Module) -> tuple[torch.dtype, torch.device]:
