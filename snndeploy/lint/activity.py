@@ -17,6 +17,7 @@ def every_neuron_spikes_somewhere(subject: Subject) -> Iterator[Case]:
     """sum over time and samples of s > 0.
 
     A neuron that is silent on data like those of its use costs a core its place and decides nothing.
+    Source: measured with the reference on all samples.
     """
     seen = None if subject.data is None else subject.data.seen
     for name, spikes in ({} if seen is None else seen.spikes).items():
@@ -31,6 +32,7 @@ def no_neuron_spikes_all_the_time(subject: Subject) -> Iterator[Case]:
     """mean over time and samples of s < 0.95.
 
     Such a neuron says nothing that a bias would not say, and costs an event per synapse and step.
+    Source: measured with the reference on all samples; the limit is our own.
     """
     seen = None if subject.data is None else subject.data.seen
     for name, spikes in ({} if seen is None else seen.spikes).items():
@@ -102,11 +104,14 @@ def _wait(rule: Rule | Registers, left: float) -> str:
     if not 0 < beta < 1 or np.any(rule.bias) or left <= 0.01 * theta:
         return ""
     steps = int(np.ceil(np.log(0.01 * theta / left) / np.log(beta)))
-    return f", or leave {steps} silent steps between them"
+    return f", or leave at least {steps} silent steps between them"
 
 
 def binary_inputs_carry_no_counts(subject: Subject) -> Iterator[Case]:
-    """x <= 1 where the input is declared binary: a rate above one event per step is a count."""
+    """x <= 1 where the input is declared binary: a rate above one event per step is a count.
+
+    Source: spikes of Loihi 1 carry no payload (Davies et al., Proceedings of the IEEE, 2021); `network.Input`.
+    """
     for name, largest in ({} if subject.data is None else subject.data.counted).items():
         what = f"it is declared binary, and the data hold up to {largest:g} events per step (limit 1)"
         fix = "use a shorter dt, clip to 1 as in training, or declare it counts (kind='counts'; loihi1 takes none)"
@@ -114,7 +119,10 @@ def binary_inputs_carry_no_counts(subject: Subject) -> Iterator[Case]:
 
 
 def the_decision_has_a_neuron_for_every_class(subject: Subject) -> Iterator[Case]:
-    """number of neurons > largest label; silent where the data have no labels."""
+    """number of neurons > largest label; silent where the data have no labels.
+
+    Source: the decision is the index of a neuron, `network.Decision`.
+    """
     decision, data = subject.network.decision, subject.data
     if decision is None or data is None or data.labels is None:
         return

@@ -169,8 +169,10 @@ def every_threshold_can_be_reached(subject: Subject) -> Iterator[Case]:
             reached, needed = float(most.flat[at]), float(theta.flat[at])
             what = f"{some(bad)} can never spike: with all that helps at its maximum the membrane reaches at most"
             fix = f"lower the threshold below {reached:.4g}" if reached > 0 else "give it excitatory weights"
-            fix += ", or scale its weights up (a gain of dt/tau may have been applied twice)"
-            yield Case(f"population {name!r}", f"{what} {reached:.4g}, its threshold is {needed:.4g}", fix)
+            fix += ", or scale its weights up (a gain of dt/tau may have been applied twice)" if bad.all() else ""
+            fix += "" if bad.all() else ", or prune what cannot spike"
+            unit = " state units" if subject.network.form == "integer" else ""
+            yield Case(f"population {name!r}", f"{what} {reached:.4g}{unit}, its threshold is {needed:.4g}", fix)
 
 
 def no_threshold_is_always_passed(subject: Subject) -> Iterator[Case]:

@@ -10,7 +10,10 @@ from snndeploy.lint.check import Case, Check, Subject
 
 
 def every_weight_matrix_does_something(subject: Subject) -> Iterator[Case]:
-    """Not all w = 0 in a map of a projection: it would carry nothing."""
+    """Not all w = 0 in a map of a projection: it would carry nothing.
+
+    Source: y = W x.
+    """
     for p in subject.network.projections:
         for each in p.maps:
             weight = getattr(each, "weight", None)
@@ -19,7 +22,10 @@ def every_weight_matrix_does_something(subject: Subject) -> Iterator[Case]:
 
 
 def delays_are_shorter_than_a_sample(subject: Subject) -> Iterator[Case]:
-    """delay < T: a spike of step t arrives in step t + delay, and a sample has the steps 0 .. T - 1."""
+    """delay < T: a spike of step t arrives in step t + delay, and a sample has the steps 0 .. T - 1.
+
+    Source: `network.Projection`.
+    """
     steps = subject.data.steps if subject.data is not None else None
     for p in subject.network.projections:
         if steps is not None and p.delay >= steps:

@@ -56,7 +56,7 @@ def test_a_sample_that_changes_the_next_is_noticed():
     # alone it ends at 0.6·0.9^9 + 1.2 < 1.5; behind it the next sample's first 0.6 is enough
     assert bad.what.startswith("2 of 20 bins")
     assert "LIFReset every 10 steps" in bad.fix
-    steps = int(bad.fix.split("leave ")[1].split(" ")[0])
+    steps = int(bad.fix.split("at least ")[1].split(" ")[0])
     silence = np.zeros((steps, 2, 2), int)
     pair = np.concatenate([late, silence, late])
     spikes = run(net(Rule(0.9, 1.5), weight), pair).spikes["p"]
