@@ -1,4 +1,4 @@
-"""Norse's cells, one family per file. Importing this registers them."""
+"""Norse's neurons, one family per file. Importing this registers them."""
 
 from snndeploy.frontends.norse import (
     containers,
@@ -9,6 +9,7 @@ from snndeploy.frontends.norse import (
     lifbox,
     lilinear,
     lsnn,
+    over_time,
     recurrent,
     refrac,
     refused,
@@ -23,6 +24,7 @@ __all__ = [
     "lifbox",
     "lilinear",
     "lsnn",
+    "over_time",
     "recurrent",
     "refrac",
     "refused",

@@ -6,6 +6,7 @@ so the answers below hold exactly.
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 from typing import Any
 
@@ -83,3 +84,45 @@ def answers(cls: Any, mechanism: str, delay: bool) -> tuple[str, float]:
             spikes += str(int(cell(torch.full((1, 1), x)).item()))
     SpikingNeuron.instances[:] = known
     return spikes, float(cell.mem.item())
+
+
+# membranes of one neuron with a decay of 1/2 behind a weight of 1, or of exp(-1/2) (tau = 2); θ = 1
+OVER_TIME_INPUTS = (3.0, -2.0, 0.75, -1.0, 2.0, 0.5)
+RECTIFIED = (3.0, 0.0, 0.75, 0.0, 2.0, 1.5)
+
+
+@lru_cache(maxsize=8)
+def behaves_over_time(cls: Any) -> str | None:
+    """The same question for the neurons that take all steps at once."""
+    known = list(SpikingNeuron.instances)
+    x = torch.tensor(OVER_TIME_INPUTS).reshape(-1, 1, 1)
+    parallel = cls.__name__ == "LeakyParallel"
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        if parallel:
+            cell = cls(1, 1, beta=0.5, bias=False)
+            cell.rnn.weight_ih_l0.fill_(1.0)
+            spikes, found = cell(x), cell.rnn(x)[0]
+        else:
+            cell = cls(
+                beta=0.5,
+                **(
+                    {"channels": 1}
+                    if cls.__name__ == "StateLeaky"
+                    else {"in_features": 1, "out_features": 1, "bias": False}
+                ),
+            )
+            if hasattr(cell, "linear"):
+                cell.linear.weight.fill_(1.0)
+            spikes, found = cell(x)
+    SpikingNeuron.instances[:] = known
+    expected, m = [], 0.0
+    for value in OVER_TIME_INPUTS:
+        m = value + (0.5 if parallel else math.exp(-0.5)) * m
+        expected.append(m)
+    wanted = torch.tensor(RECTIFIED if parallel else expected)
+    same = torch.allclose(found.ravel(), wanted, atol=1e-5) and torch.equal(spikes.ravel(), (wanted > 1).float())
+    return (
+        None
+        if same
+        else f"{cls.__name__} gives membranes {found.ravel().tolist()} on the test inputs, not {wanted.tolist()}"
+    )
