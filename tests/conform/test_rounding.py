@@ -12,7 +12,7 @@ from snndeploy.conform.align import align
 from snndeploy.conform.replay import steps
 from snndeploy.conform.rounding import _grain, quantum
 from snndeploy.engines import run
-from snndeploy.network import Conv, Dense, Flatten, Pool, Rule, Scale
+from snndeploy.network import Conv, Dense, Flatten, Pool, Reset, Rule, Scale
 
 
 def test_the_bound_holds_and_is_not_vacuous():
@@ -62,3 +62,15 @@ def test_every_weight_of_a_map_is_a_multiple_of_its_grain():
         weights = each.matrix(shapes.get(type(each), (2, 6, 6))).data
         assert _grain(each) <= quantum(weights).min(), each
     assert _grain(Pool((4, 4), (4, 4))) == 1 / 16
+
+
+def test_a_sum_in_any_order_is_within_the_bound():
+    """Added one after the other to 1, small terms are lost in float32: a valid order, and the worst."""
+    weight = np.concatenate([[1.0], np.full(4095, 2.0**-25)])[None]
+    network = layers([weight], Rule(beta=0.0, threshold=None, reset=Reset("none")))
+    a = run(network, np.ones((1, 1, 4096)), "reference", BOTH)
+    for lost, agrees in ((0.0, True), (4 * 4096 * 2.0**-24, False)):
+        lower = np.cumsum(weight[0].astype(np.float32))[-1] - np.float32(lost)
+        b = replace(a, engine="another", dtype="float32", v={"p0": np.full_like(a.v["p0"], lower)})
+        assert a.v["p0"].item() - lower > 1e-4
+        assert compare(a, b).agrees == agrees
