@@ -82,6 +82,8 @@ def test_integers_are_identical_or_not_in_spikes_u_and_v():
     a, b = run(network, x, "reference", ALL), run(network, x, "torch", ALL)
     assert compare(a, b).identical
     assert state_equal(a, b)
+    assert not state_equal(a, replace(b, u={}))
+    assert not state_equal(replace(a, u={}), b)
     name = network.outputs[0]
     for what in ("u", "v"):
         moved = getattr(b, what)[name].copy()

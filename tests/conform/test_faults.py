@@ -55,6 +55,7 @@ def test_a_trace_that_is_one_step_late_is_different_and_its_lag_is_found():
     assert any("lag of 1" in note for note in same.notes)
     assert same.first.step == np.argwhere(a.spikes["p0"])[0][0]
     assert compare(a, replace(a, spikes=late), lag=1).identical
+    assert compare(replace(a, spikes=late), a).lag == -1
 
 
 @pytest.mark.parametrize("beta", [1.0, 0.5])
@@ -84,6 +85,22 @@ def test_a_spike_that_is_flipped_by_hand_is_a_fault():
     tampered = compare(replace(a, spikes=flipped), b)
     assert tampered.fault.trace == "a"
     assert (tampered.fault.step, tampered.fault.population) == (40, "p2")
+
+
+def test_the_first_of_several_faults_is_named_by_its_step():
+    network, x, a = generic(2)
+    flipped = {name: s.copy() for name, s in run(network, x, "torch", BOTH).spikes.items()}
+    flipped["p0"][40, 3, 2] ^= True
+    flipped["p2"][20, 5, 1] ^= True
+    same = compare(a, replace(a, engine="other", dtype="float32", spikes=flipped))
+    assert (same.fault.step, same.fault.population) == (20, "p2")
+
+
+def test_the_trace_of_the_reference_is_the_definition_wherever_it_stands():
+    network, x, a = generic(2)
+    wrong = run(with_weight(network, "p1", lambda w: w * 1.01), x, "torch", BOTH)
+    assert compare(a, wrong).fault.trace == "b"
+    assert compare(wrong, a).fault.trace == "a"
 
 
 def test_a_spike_in_the_refractory_period_is_a_fault():
