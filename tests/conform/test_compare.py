@@ -9,6 +9,8 @@ from random_networks import integer_network, spikes_for
 from tie_networks import layers, spikes
 
 from snndeploy.conform import compare, state_equal
+from snndeploy.conform.align import align
+from snndeploy.conform.margin import margin_at
 from snndeploy.engines import run
 from snndeploy.engines.trace import Trace
 from snndeploy.errors import SnnDeployError
@@ -122,6 +124,15 @@ def test_forms_are_compared_in_units_of_the_float_membrane():
     assert same.table[0].max_dv == pytest.approx(1.0)
     back = compare(run(whole, x, "reference", ALL), run(real, x, "reference", ALL))
     assert back.first.margin == pytest.approx(0.01)
+
+
+def test_the_margin_is_that_of_the_definition_in_every_bin():
+    """Without a reset p is the stored membrane; spikes are graded, and every sample has its own."""
+    _network, _x, a = small(reset=Reset("none"), value=0.5)
+    _, view, _ = align(a, a, "find")
+    for name in ("p0", "p1"):
+        for at in ((0, 0, 0), (7, 4, 1), (19, 2, 1)):
+            assert margin_at(view, name, at) == pytest.approx(a.v[name][at] - 1.0, abs=1e-12)
 
 
 def raw(trace, late):

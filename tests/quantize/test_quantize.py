@@ -101,6 +101,16 @@ def test_dyadic_decays_are_exact_as_long_as_nothing_is_cut_off():
         np.testing.assert_array_equal(two.membrane("p"), one.v["p"])
 
 
+def test_onsets_and_states_before_the_first_step_are_kept():
+    receptor = Receptor(0.5, initial=[0.25, -0.5])
+    rule = Rule(0.75, 1.0, (receptor,), bias=0.125, bias_onset=3, initial=[-0.125, 0.5])
+    made = quantize(dense(rule, np.array([[0.5, 0.25], [0.75, -0.5]])), "loihi1").population["p"].rule
+    assert made.bias_onset == 3
+    for kept, wanted in ((made.initial_u, receptor.initial), (made.initial_v, rule.initial)):
+        np.testing.assert_array_equal(kept, np.rint(wanted * made.scale))
+    assert (made.bias_mant * 2.0**made.bias_exp / made.scale).tolist() == pytest.approx(0.125, rel=1e-3)
+
+
 def test_at_least_theta_is_exact_for_whole_numbers_of_lsb():
     """p >= 1 is written p > the float below 1; sums of quarters hit 1 exactly, and must spike."""
     network = dense(Rule(1.0, np.nextafter(1.0, 0.0)), [[0.25, 0.25, 0.5], [0.75, 0.25, -0.25]])
