@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from random_networks import EVERY, PLAIN, float_network, integer_network
+from random_networks import EVERY, PLAIN, float_network, integer_network, spikes_for
 
 import snndeploy as sd
 from snndeploy.errors import CODES, SnnDeployError
@@ -154,6 +154,37 @@ def test_quantize_succeeds_if_and_only_if_lint_finds_no_error(features, target):
             assert refused, seed
     assert stopped > 3
     assert done > 3 or features == EVERY or target == "loihi1"
+
+
+def odd(rng: np.random.Generator, rule: Rule) -> Rule:
+    """The rule with some parameters at the edge of what is legal, or far out."""
+    changes = {}
+    if rng.random() < 0.3:
+        changes["beta"] = float(rng.choice([-1, -0.5, 0, 1e-9, 0.99999, 1]))
+    if rng.random() < 0.3 and rule.spiking:
+        changes["threshold"] = float(rng.choice([-1, 0, 1e-12, 1e9]))
+    if rng.random() < 0.3:
+        alpha, gain = float(rng.choice([-1, 0, 0.99999, 1])), float(rng.choice([-1, 0, 1e6]))
+        changes["receptors"] = tuple(replace(r, alpha=alpha, gain=gain) for r in rule.receptors)
+    if rng.random() < 0.2:
+        changes["bias"] = float(rng.choice([-1e9, 1e-12, 1e9]))
+    return replace(rule, **changes)
+
+
+def test_odd_parameters_are_linted_without_a_warning_of_numpy_and_refused_alike():
+    for seed in range(60):
+        rng = np.random.default_rng([seed, 123])
+        network = float_network(rng, (PLAIN, EVERY)[seed % 2], str(rng.choice(["binary", "counts", "real"])))
+        populations = tuple(replace(p, rule=odd(rng, p.rule)) for p in network.populations)
+        network = network.with_(populations=populations, dt=float(rng.choice([1e-9, 1e-3, 1.0])))
+        x = spikes_for(rng, network, 8, 2)
+        said = {f.code for f in lint(network, "loihi2", x if seed % 3 else None) if f.severity == "error"}
+        refused: set[str] = set()
+        try:
+            quantize(network, "loihi2", x)
+        except SnnDeployError as problem:
+            refused = {f.code for f in problem.findings}
+        assert said - SCALE == refused - SCALE, seed
 
 
 def test_a_threshold_without_bits_is_found_before_quantising():
