@@ -159,8 +159,28 @@ class Reader:
             block[name] = None if held is None else self.value(held, f"{where}/{name}")
         return block
 
+    def layers(self, folder: Any) -> dict[str, Any]:
+        """An exchange file of lava-dl: numbered groups of datasets, in which groups of datasets may be."""
+
+        def held(group: Any, where: str, deep: bool) -> dict[str, Any]:
+            found = {}
+            for name in self.names(group, where):
+                at = f"{where}/{name}"
+                # what kind it is is asked of members alone: a link is refused unopened
+                member = isinstance(group.get(name, getlink=True), self.h5py.HardLink)
+                may = deep and member and name in ("neuron", "weight")
+                inner = may and group.get(name, getclass=True) is self.h5py.Group
+                each = self.child(group, name, where, "group" if inner else "dataset")
+                found[name] = {"group": held(each, at, False)} if inner else self.value(each, at)
+            return found
+
+        names = self.names(folder, "layer")
+        return {name: held(self.child(folder, name, "layer", "group"), f"layer/{name}", True) for name in names}
+
     def file(self, path: str) -> dict[str, Any]:
         with self.h5py.File(path, "r") as file:
+            if not file.id.links.exists(b"node") and file.id.links.exists(b"layer"):
+                return {"layers": self.layers(self.child(file, "layer", "", "group"))}
             node = self.child(file, "node", "", "group")
             graph = self.node(node, "node", ())
             if graph["type"] != "NIRGraph":

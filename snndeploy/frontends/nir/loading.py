@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from math import prod
@@ -45,8 +46,27 @@ class Limits:
     depth: int = 16
 
 
+@dataclass(frozen=True, eq=False)
+class NetFile:
+    """An exchange file of lava-dl: per layer its fields, which are arrays, texts, or fields of their own."""
+
+    layers: Mapping[str, Any]
+
+
 def load(path: str | os.PathLike[str], limits: Limits | None = None) -> Graph:
     """The graph in a NIR file.
+
+    Raises:
+        SnnDeployError: as `load_any`.
+    """
+    held = load_any(path, limits)
+    if isinstance(held, NetFile):
+        raise error("SD404", str(path), "it is an exchange file of lava-dl, not a NIR file", "read it with sd.read")
+    return held
+
+
+def load_any(path: str | os.PathLike[str], limits: Limits | None = None) -> Graph | NetFile:
+    """What is in a NIR file, or in an exchange file of lava-dl.
 
     Raises:
         SnnDeployError SD801: there is no such file. SD401: it is damaged. SD402: it exceeds `limits`. SD403: it leads
@@ -60,6 +80,8 @@ def load(path: str | os.PathLike[str], limits: Limits | None = None) -> Graph:
         code, inside, what, fix = (str(each) for each in header["error"])
         raise error(code, f"{where}: {inside}" if inside else where, what, fix)
     try:
+        if "layers" in header:
+            return NetFile({str(name): _fields(each, data) for name, each in header["layers"].items()})
         return _graph(header, data)
     except (KeyError, TypeError, ValueError, IndexError) as problem:
         raise error("SD401", where, f"its content is not whole ({problem})", "fetch or write the file again") from None
@@ -137,6 +159,17 @@ def _field(raw: Any, data: bytes) -> Field:
     if "texts" in raw:
         raise ValueError("a table of texts where numbers belong")
     return _array(raw, data)
+
+
+def _fields(raw: Any, data: bytes) -> dict[str, Any]:
+    """Of a layer: arrays, texts, tables of texts as they are, and groups."""
+    found: dict[str, Any] = {}
+    for name, each in raw.items():
+        if isinstance(each, str) or "texts" in each:
+            found[str(name)] = each
+        else:
+            found[str(name)] = _fields(each["group"], data) if "group" in each else _array(each, data)
+    return found
 
 
 def _node(raw: Any, data: bytes) -> Node | Graph:

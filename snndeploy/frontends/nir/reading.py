@@ -16,7 +16,7 @@ from snndeploy.frontends.nir.block import DAMAGES, unpack
 from snndeploy.frontends.nir.choices import Choices, Delays
 from snndeploy.frontends.nir.decode import decode
 from snndeploy.frontends.nir.graph import Graph, Node
-from snndeploy.frontends.nir.loading import Limits, load
+from snndeploy.frontends.nir.loading import Limits, NetFile, load, load_any
 from snndeploy.frontends.nir.nested import Notes
 from snndeploy.frontends.nir.neurons import RESETS, reset_of
 from snndeploy.frontends.nir.styles import plain
@@ -82,9 +82,15 @@ def read(
         SnnDeployError SD4xx: the file is damaged, hostile, ambiguous, or holds what the network cannot; everything
             that is wrong at once. SD801: there is no such file.
     """
-    report = inspect(
-        path, dt, reset, delays=delays, kind=kind, integrators=integrators, ignore_block=ignore_block, limits=limits
-    )
+    held = load_any(path, limits)
+    if isinstance(held, NetFile):
+        from snndeploy.frontends.lavadl import reading
+
+        if reset not in (None, "to-zero") or delays or ignore_block:
+            what = "lava-dl's neurons reset to zero, and its files hold neither loops nor a block"
+            raise SnnDeployError(Finding("SD409", f"{path}: reset, delays, ignore_block", what, "leave them out"))
+        return reading.network(held, str(path), dt, kind)
+    report = _report(held, path, Choices(dt, reset, delays or {}, kind, integrators), ignore_block)
     raise_errors(report.findings)
     assert report.network is not None
     return report.network
@@ -106,9 +112,11 @@ def inspect(
     Raises:
         SnnDeployError SD401-SD404, SD801: the file cannot be opened as a graph.
     """
-    graph = load(path, limits)
+    return _report(load(path, limits), path, Choices(dt, reset, delays or {}, kind, integrators), ignore_block)
+
+
+def _report(graph: Graph, path: str | os.PathLike[str], choices: Choices, ignore_block: bool) -> Report:
     notes = Notes(str(path))
-    choices = Choices(dt, reset, delays or {}, kind, integrators)
     network: Network | None = None
     try:
         # numbers that overflow are found as not finite, with their names
