@@ -92,6 +92,9 @@ def _found(module: torch.nn.Module, size: tuple[int, ...], dt: float, kind: Inpu
     place = time or "outside"
     if time is None and refused["outside"][1] and len(refused) > 1:
         place = "held" if refused["inside"][1] else "inside"
+    families = [neurons.FAMILIES.get(type(each)) for each in module.modules()]
+    if "inside" in refused and any(family is not None and family.over_time for family in families):
+        place = "inside"
     raise refused[place][0]
 
 

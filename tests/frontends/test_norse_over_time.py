@@ -52,3 +52,26 @@ def test_a_network_over_time_is_that_of_its_cells():
     a, b = sd.run(one, x, record=("spikes", "v")), sd.run(other, x, record=("spikes", "v"))
     assert sd.compare(a, b).identical
     assert sd.compare(sd.run(one, x, engine="norse"), sd.run(other, x, engine="norse")).agrees
+
+
+@pytest.mark.parametrize(
+    ("layers", "text"),
+    [
+        (lambda: (nn.Linear(4, 5), norse.LIF(), norse.LIFCell()), "LIFCell '2' gets all steps"),
+        (lambda: (nn.BatchNorm1d(2).eval(), norse.LIF()), "BatchNorm1d '0' gets all steps"),
+        (lambda: (nn.Linear(4, 5), norse.LIF(norse.LIFParameters(v_leak=torch.rand(5)))), "its initial state fails"),
+        (lambda: (nn.Linear(4, 5), norse.LIFRecurrent(5, 5, dt=2e-3)), "SD309 module '1': its dt is 0.002 s"),
+    ],
+)
+def test_what_does_not_fit_over_time(layers, text):
+    with pytest.raises(sd.errors.SnnDeployError, match=text):
+        sd.capture(norse.SequentialState(*layers()).eval(), np.ones((6, 2, 4), np.float32), dt=1e-3)
+
+
+def test_the_last_state_and_recorded_states_may_be_returned():
+    torch.manual_seed(0)
+    for recorded in (True, False):
+        module = norse.SequentialState(nn.Linear(4, 5), norse.LIF(norse.LIFParameters(), record_states=recorded))
+        x = np.random.default_rng(0).normal(0.6, 2, (STEPS, BATCH, 4)).astype(np.float32)
+        network, _, _ = same(module.eval(), x, "norse", record=("spikes", "v"))
+        assert network.outputs == ("1",)
