@@ -115,6 +115,11 @@ def test_a_spike_in_the_refractory_period_is_a_fault():
     same = compare(a, replace(a, spikes={"p0": spiked}))
     assert same.verdict == "different"
     assert same.fault.step == 1
+    # however near the threshold: 0.1 + 0.2 and 0.3
+    network = layers([np.array([[0.1, 0.2]])], Rule(beta=0.0, threshold=0.3, refractory=Refractory(2)))
+    a = run(network, np.ones((6, 1, 2)), "reference", BOTH)
+    same = compare(a, replace(a, engine="other", dtype="float32", spikes={"p0": spiked}))
+    assert (same.verdict, same.fault.step) == ("different", 1)
 
 
 def test_membranes_of_a_readout_must_be_within_the_bound():

@@ -10,7 +10,7 @@ from tie_networks import BOTH, coarse, layers, spikes
 from snndeploy.conform import compare
 from snndeploy.conform.align import align
 from snndeploy.conform.replay import steps
-from snndeploy.conform.rounding import _grain, quantum
+from snndeploy.conform.rounding import Rounding, _grain, quantum
 from snndeploy.engines import run
 from snndeploy.network import Conv, Dense, Flatten, Pool, Reset, Rule, Scale
 
@@ -74,3 +74,13 @@ def test_a_sum_in_any_order_is_within_the_bound():
         b = replace(a, engine="another", dtype="float32", v={"p0": np.full_like(a.v["p0"], lower)})
         assert a.v["p0"].item() - lower > 1e-4
         assert compare(a, b).agrees == agrees
+
+
+def test_what_a_type_holds_exactly_has_no_error():
+    rounding = Rounding(Rule(0.5), (1,), "float32")
+    assert rounding.misfit(0.5) == 0
+    assert rounding.misfit(0.1) == abs(float(np.float32(0.1)) - 0.1) > 0
+    exact, error = np.ones(1, bool), np.full(1, 1e-3)
+    assert rounding._rounded(exact, np.full(1, 2.0**23), np.ones(1), error) == 0
+    # 2^24 + 1 is the first whole number that float32 lacks
+    assert rounding._rounded(exact, np.full(1, 2.0**24 + 1), np.ones(1), error) == error

@@ -18,6 +18,8 @@ from snndeploy.network.network import Projection
 
 PATHS_LIMIT = 4096
 STEP_TOLERANCE = 1e-4
+# what the multiplication by dt and the division by it can lose
+ROUNDING = 1e-14
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,9 @@ def _delays(shaped: Shaped, name: str, dt: float, notes: Notes) -> list[tuple[in
             "SD411", f"node {name!r}, delay", f"{bad:g} s is {bad / dt:g} steps of {dt:g} s", "choose another dt"
         )
         return []
+    far = np.abs(delay / dt - steps).max()
+    if far > ROUNDING * max(1.0, steps.max()):
+        notes.repaired(f"node {name!r}: its delay is moved to whole steps, by {far:.1e} of one at most")
     values = np.unique(steps)
     if len(values) > 64:
         notes.wrong("SD411", f"node {name!r}, delay", f"it has {len(values)} different delays, 64 at most", "split it")
