@@ -114,6 +114,7 @@ def trace(
 
 def _network(tracer: Tracer, shape: tuple[int, ...], kind: InputKind) -> Network:
     module, dt = tracer.module, tracer.dt
+    tracer.binary = {INPUT} if kind == "binary" else set()
     raise_errors(_unreadable(tracer))
     if tracer.time != "outside" and tracer.steps < STEPS:
         fix = f"give a sample of {STEPS} steps or more"

@@ -99,6 +99,38 @@ def average_pool(module: nn.AvgPool1d | nn.AvgPool2d, where: str, shape: Shape) 
     return Affine(maps)
 
 
+@layer(nn.LPPool1d, nn.LPPool2d)
+def sum_pool(module: nn.LPPool1d | nn.LPPool2d, where: str, shape: Shape) -> Affine:
+    """The sum over windows, which is norm 1 of values that are not negative; torch takes it of all values."""
+    if float(module.norm_type) != 1:
+        raise error("SD308", where, f"norm_type {module.norm_type} is not linear", "use norm_type=1, the sum")
+    dims = 2 if isinstance(module, nn.LPPool2d) else 1
+    if len(shape) != dims + 1:
+        raise error("SD308", where, f"it gets {shape} without the batch axis, not {dims + 1} axes")
+    kernel = each_axis(module.kernel_size, dims)
+    stride = kernel if module.stride is None else each_axis(module.stride, dims)
+    if not module.ceil_mode:
+        return Affine((Pool(kernel, stride, (0,) * dims, "sum"),))
+    pool = Pool(kernel, stride, (0,) * dims, "average", ceil_mode=True)
+    return Affine((pool, Scale(np.asarray(float(np.prod(kernel))))))
+
+
+@layer(nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d)
+def adaptive_pool(module: nn.AdaptiveAvgPool1d | nn.AdaptiveAvgPool2d, where: str, shape: Shape) -> Affine:
+    """The mean over windows of one size, where the output divides the input."""
+    dims = 2 if isinstance(module, nn.AdaptiveAvgPool2d) else 1
+    if len(shape) != dims + 1:
+        raise error("SD308", where, f"it gets {shape} without the batch axis, not {dims + 1} axes")
+    size: Any = module.output_size
+    sizes = tuple(size) if isinstance(size, (tuple, list)) else (size,) * dims
+    target = tuple(n if out is None else int(out) for n, out in zip(shape[1:], sizes, strict=True))
+    if any(n % out for n, out in zip(shape[1:], target, strict=True)):
+        what = f"from {shape[1:]} to {target} its windows differ in size"
+        raise error("SD308", where, what, "choose an output size that divides the input, or use nn.AvgPool2d")
+    kernel = tuple(n // out for n, out in zip(shape[1:], target, strict=True))
+    return Affine((Pool(kernel, kernel, (0,) * dims),))
+
+
 def flattening(start: int, end: int, where: str, shape: Shape) -> Affine:
     """Flatten over torch's axes, the batch being axis 0."""
     rank = len(shape)

@@ -10,6 +10,7 @@ import torch
 
 from snndeploy.frontends import sequences
 from snndeploy.frontends.arithmetic import ARITHMETIC, arithmetic
+from snndeploy.frontends.concatenation import cat
 from snndeploy.frontends.layers import flattening
 from snndeploy.frontends.value import Affine, State, Steps, Unknown, Value, each_step, item_shape, plain, through
 from snndeploy.network.maps import Shape
@@ -40,16 +41,11 @@ FIXES = {
     "unbind": sequences.ONE_STEP,
     "stack": sequences.ONE_STEP,
     "setitem": "append each step to a list and torch.stack it behind the loop",
-    "cat": "use one layer per part and add their results: fc_a(a) + fc_b(b)",
-    "mul": "put the factor into the weights of the layer before or behind",
-    "div": "put the factor into the weights of the layer before or behind",
-    "neg": "put the sign into the weights of the layer before or behind",
-    "sub": "negate the weights of the second layer and add",
     "linear": "use an nn.Linear module",
     "matmul": "use an nn.Linear module",
     "conv2d": "use an nn.Conv2d module",
     "avg_pool2d": "use an nn.AvgPool2d module",
-    "max_pool2d": "use nn.AvgPool2d, which is linear",
+    "max_pool2d": "use an nn.MaxPool2d module behind spikes, where it is exact; else nn.AvgPool2d, which is linear",
     "dropout": "use an nn.Dropout module, which eval() turns off",
     "relu": "use a spiking neuron, or leave it out",
 }
@@ -118,6 +114,8 @@ def _meant(tracer: Tracer, name: str, args: tuple[Any, ...], kwargs: Mapping[str
         return tracer.unknown(result)
     if name in ARITHMETIC:
         return arithmetic(tracer, name, args, kwargs, result)
+    if name in ("cat", "concat", "concatenate"):
+        return cat(tracer, args, kwargs, result)
     if name in RESHAPES and isinstance(whole, Value):
         return _reshaped(tracer, name, whole, result)
     if name == "dropout" and kwargs.get("training", args[2] if len(args) > 2 else True) is False:

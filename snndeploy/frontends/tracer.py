@@ -14,13 +14,15 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path as FilePath
 from types import FrameType
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
+import numpy as np
 import torch
 from torch import nn
 
 from snndeploy.errors import Finding, SnnDeployError
 from snndeploy.frontends import layers, neurons
+from snndeploy.frontends.max_pool import POOLS, TWO_WAYS, gate, windows
 from snndeploy.frontends.operations import operation
 from snndeploy.frontends.value import (
     Affine,
@@ -90,6 +92,9 @@ class Tracer:
         # forward indexed its input, or called a neuron several times
         self.loops = False
         self.affines: dict[tuple[str, Shape], Affine] = {}
+        # (path of a max-pool, what it pools) -> its population; inputs that hold zeros and ones
+        self.pools: dict[tuple[str, str], str] = {}
+        self.binary: set[str] = set()
         self.constants = {id(p) for m in module.modules() if type(m) not in neurons.FAMILIES for p in _own(m)}
         self.stack: list[str] = []
         self.findings: list[Finding] = []
@@ -148,7 +153,7 @@ class Tracer:
         """What replaces the module's forward."""
         kind = type(module)
         where = self.named(path)
-        known = kind in neurons.FAMILIES or kind in layers.LAYERS
+        known = kind in POOLS or kind in neurons.FAMILIES or kind in layers.LAYERS
         holds = kind in neurons.CONTAINERS or isinstance(module, tuple(layers.CONTAINERS))
         parent = next((c for c in kind.__mro__[1:] if c in neurons.FAMILIES or c in layers.LAYERS), None)
         base = next((c for c in kind.__mro__ if c in neurons.BASES), None)
@@ -159,6 +164,8 @@ class Tracer:
             self.note(
                 Finding("SD308", where, "its forward was replaced on the instance", "use the class's own forward")
             )
+        if kind in POOLS:
+            return lambda *args, **kwargs: self.max_pool(path, module, args, kwargs)
         if kind in neurons.FAMILIES:
             return lambda *args, **kwargs: self.neuron(path, module, args, kwargs)
         if kind in layers.LAYERS:
@@ -264,6 +271,45 @@ class Tracer:
         if isinstance(given, Value) and not any(each.weighted for each in affine.maps):
             given.aliased = value.aliased = True
         return value
+
+    def max_pool(self, path: str, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """A population that ors the spikes of each window; each neuron that is pooled gets one of its own."""
+        x, meaning = self.entering(path, next(iter((*args, *kwargs.values())), None), type(module).__name__)
+        shape, where = item_shape(x, meaning), self.named(path)
+        with torch._C.DisableTorchFunctionSubclass(), torch.no_grad():
+            result = type(module).forward(module, x)
+        if isinstance(meaning, Unknown) or (isinstance(meaning, Sum) and self.refused(meaning.bare)):
+            return self.unknown(result)
+        source = meaning.bare if isinstance(meaning, Sum) else None
+        step = meaning.paths[0].step if isinstance(meaning, Sum) and source else None
+        cell = self.cells.get(source or "")
+        if isinstance(meaning, Sum) and meaning.silent and not meaning.paths and meaning.constant is None:
+            return make(self, result, meaning)
+        spikes = cell is not None and cell.rule is not None and cell.rule.spiking
+        rule = gate(cell.rule.value) if cell is not None and spikes else None
+        if source in self.binary and step is not None:
+            rule = gate(np.asarray(1.0))
+        if rule is None or source is None or step is None:
+            what = f"{type(module).__name__} takes the maximum of values that are not the spikes of one neuron"
+            self.note(Finding("SD302", where, what, TWO_WAYS))
+            return self.unknown(result)
+        try:
+            maps = windows(module, where, shape)
+        except SnnDeployError as problem:
+            for finding in problem.findings:
+                self.note(finding)
+            return self.unknown(result)
+        name = self.pools.setdefault((path, source), path if path not in self.cells else f"{path}.{source}")
+        self.cells[name], self.shapes[name] = neurons.Cell(rule), tuple(result.shape[1:])
+        self.arrivals += [{} for _ in range(step + 1 - len(self.arrivals))]
+        if name not in self.arrivals[step]:
+            self.arrivals[step][name] = through(cast(Sum, meaning), Affine(maps), shape, path)
+            self.calls[name] = self.calls.get(name, 0) + 1
+        return make(self, torch.zeros_like(result), Sum((Path(name, step),)), aliased=True)
+
+    def refused(self, name: str | None) -> bool:
+        """True for a neuron whose settings were refused."""
+        return name in self.cells and self.cells[name].rule is None
 
     def neuron(self, path: str, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         family, name = neurons.FAMILIES[type(module)], path or type(module).__name__.lower()
@@ -428,7 +474,6 @@ def user_line() -> str:
 
 
 STRANGERS = {
-    "MaxPool2d": "use nn.AvgPool2d, which is linear",
     "ReLU": "use a spiking neuron, or leave it out",
     "OptimizedModule": "capture the module as it was before torch.compile: module._orig_mod",
     "DataParallel": "capture what it holds: module.module",

@@ -173,7 +173,15 @@ def _append(maps: tuple[Map, ...], more: tuple[Map, ...]) -> tuple[Map, ...]:
 
 @lru_cache(maxsize=64)
 def _joined(before: Map, each: Map) -> Map | None:
-    """A scale of whole channels goes into the weights right before it (in float64)."""
+    """A scale of whole channels goes into the weights right before it (in float64), rows and columns of a selection go
+    into the weights behind it."""
+    if isinstance(each, Dense) and isinstance(before, Dense) and _selects(before.weight):
+        return Dense(each.weight @ before.weight)
+    if isinstance(each, Conv) and isinstance(before, Conv) and each.groups == before.groups == 1:
+        point = set(before.kernel) == set(before.stride) == {1} and not np.any(before.padding)
+        if point and _selects(before.weight.reshape(before.weight.shape[:2])):
+            channels = before.weight.reshape(before.weight.shape[:2])
+            return replace(each, weight=np.moveaxis(np.tensordot(each.weight, channels, (1, 0)), -1, 1))
     if isinstance(each, Scale) and isinstance(before, (Dense, Conv)):
         axes = 1 if isinstance(before, Dense) else before.weight.ndim - 1
         if each.factor.ndim > axes:
@@ -184,6 +192,11 @@ def _joined(before: Map, each: Map) -> Map | None:
             weight = before.weight * channels.reshape(-1, *(1,) * (before.weight.ndim - 1))
             return replace(before, weight=weight)
     return None
+
+
+def _selects(weight: Array) -> bool:
+    """At most one weight per row and column: then nothing is added, and nothing rounded, behind it."""
+    return all(int(np.count_nonzero(weight, axis).max(initial=0)) <= 1 for axis in (0, 1))
 
 
 def through(value: Sum, affine: Affine, shape: Shape, layer: str = "") -> Sum:

@@ -124,7 +124,11 @@ def layers() -> str:
     from snndeploy.frontends.layers import LAYERS
 
     names = ", ".join(f"`{cls.__name__}`" for cls in LAYERS if cls.__module__.startswith("torch."))
-    return f"{names}, `+`, `nn.Sequential`, `SequentialState`, and any `nn.Module` whose `forward` does one step"
+    return (
+        f"{names}, `MaxPool1d` and `MaxPool2d` of spikes, `torch.cat`, `+`, `-`, constants and constant factors, "
+        "`nn.Sequential`, `SequentialState`, and any `nn.Module` whose `forward` does one step or holds the "
+        "loop over time"
+    )
 
 
 def refused() -> str:

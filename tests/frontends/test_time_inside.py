@@ -114,3 +114,69 @@ def test_the_engine_runs_other_lengths_where_the_module_does():
         sd.run(network, held(rng, 33), engine="snntorch")
     with pytest.raises(SnnDeployError, match="SD533 .*step 1 of the input differs"):
         sd.run(network, rng.random((20, 3, 6)), engine="snntorch")
+
+
+class Loop(Tutorial):
+    """`body(self, x)` is what forward does."""
+
+    def __init__(self, body):
+        super().__init__(init_hidden=True)
+        self.body = body
+
+    def forward(self, x):
+        return self.body(self, x)
+
+
+def step(m, x):
+    return m.lif2(m.fc2(m.lif1(m.fc1(x))))
+
+
+WAYS = {
+    "iteration": lambda m, x: torch.stack([step(m, frame) for frame in x]),
+    "a list, not stacked": lambda m, x: [step(m, x[k]) for k in range(len(x))],
+    "batch first": lambda m, x: torch.stack([step(m, f) for f in x.unbind(0)], dim=1),
+    "time moved": lambda m, x: torch.stack([step(m, x.transpose(0, 1)[:, k]) for k in range(x.shape[0])]).permute(
+        1, 0, 2
+    ),
+    "counts": lambda m, x: torch.stack([step(m, frame) for frame in x]).sum(dim=0),
+    "a dictionary": lambda m, x: {"spikes": torch.stack([step(m, frame) for frame in x])},
+    "merged with the batch": lambda m, x: torch.stack(
+        [m.lif2(m.fc2(m.lif1(c))) for c in m.fc1(x.flatten(0, 1)).view(x.shape[0], x.shape[1], 12)]
+    ),
+    "layer by layer": lambda m, x: torch.stack(
+        [m.lif2(c) for c in m.fc2(torch.stack([m.lif1(c) for c in m.fc1(x) * 0.9 + 0.05]))]
+    ),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_ways_to_write_a_loop(way):
+    network = agree(Loop(WAYS[way]), spikes(np.random.default_rng(5), (20, 3, 6)), "snntorch")
+    assert network.outputs == ("lif2",)
+
+
+def test_values_without_a_neuron_and_the_layer_that_gives_them():
+    body = WAYS["iteration"]
+    module = Loop(lambda m, x: (body(m, x), m.fc1(x)))
+    x = spikes(np.random.default_rng(6), (20, 3, 6))
+    network = agree(module, x, "snntorch")
+    assert network.outputs == ("lif2", "fc1.output") or network.outputs == ("lif2", "fc1")
+
+
+REFUSED = {
+    "SD310 module 'lif1': it is called 10 times": lambda m, x: torch.stack([step(m, x[k]) for k in range(10)]),
+    "SD304 module 'lif1': it is called more often": lambda m, x: torch.stack([step(m, f) + step(m, f) for f in x]),
+    "SD310 module 'lif1': what arrives in step": lambda m, x: torch.stack(
+        [step(m, x[k] if k < 7 else 0.5 * x[k]) for k in range(len(x))]
+    ),
+    "SD302 module Loop, .*getitem": lambda m, x: torch.stack([step(m, x[:, k]) for k in range(x.shape[1])], 1),
+    "SD302 .*'lif1' gets all steps": lambda m, x: torch.stack([m.lif1(m.fc1(x)), *(f for f in x[:, :, :1])]),
+    "SD313 .*no neuron's spikes": lambda m, x: torch.stack([step(m, f) for f in x] * 2),
+}
+
+
+@pytest.mark.parametrize("text", REFUSED)
+def test_loops_that_are_refused(text):
+    with pytest.raises(SnnDeployError, match=text) as caught:
+        sd.capture(Loop(REFUSED[text]), np.ones((20, 3, 6)), time="inside")
+    assert all(finding.fix for finding in caught.value.findings)
