@@ -84,7 +84,8 @@ def load_arrays(path: str | os.PathLike[str], what: str = "sample file") -> Any:
     Nothing is unpickled.
 
     Raises:
-        SnnDeployError SD801, SD803: it is missing, damaged, empty or holds something else than numbers.
+        SnnDeployError SD801, SD803: it is missing, damaged, empty or holds something else than numbers. SD104: one of
+        them is not finite.
     """
     import numpy as np
 
@@ -101,9 +102,14 @@ def load_arrays(path: str | os.PathLike[str], what: str = "sample file") -> Any:
     if not arrays:
         raise error("SD803", str(path), "it holds no array", "np.savez(path, x)")
     for name, array in arrays.items():
+        where = f"{path}:{name}" if name else str(path)
         if array.dtype.kind not in "biuf":
-            where = f"{path}:{name}" if name else str(path)
-            raise error("SD803", where, f"its type is {array.dtype}, not numbers")
+            raise error("SD803", where, f"its type is {array.dtype}, not numbers", "np.save(path, x.astype(float))")
+        wrong = np.argwhere(~np.isfinite(array))
+        if len(wrong):
+            first = f"{array[tuple(wrong[0])]} at {wrong[0].tolist()}"
+            what = f"{len(wrong):,} of {array.size:,} values are NaN or infinite, the first is {first}"
+            raise error("SD104", where, what, "np.nan_to_num(x), if 0 is what they mean")
     return next(iter(arrays.values())) if len(arrays) == 1 else dict(arrays)
 
 

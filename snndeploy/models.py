@@ -88,13 +88,15 @@ def build(source: str, weights: str | os.PathLike[str] | None = None) -> Any:
         existing(weights, "weights file")
     try:
         module = make()
-    except Exception as problem:
+    except (Exception, SystemExit) as problem:
         raise _failed(Path(str(file.__file__)), f"{function}() failed", problem) from problem
 
     import torch
 
     if not isinstance(module, torch.nn.Module):
-        raise error("SD804", source, f"{function}() returned {type(module).__name__}, not a torch.nn.Module")
+        raise error(
+            "SD804", source, f"{function}() returned {type(module).__name__}, not a torch.nn.Module", "return module"
+        )
     if weights is not None:
         _fill(module, weights)
     return module.eval()
@@ -118,7 +120,10 @@ def _fill(module: Any, weights: str | os.PathLike[str]) -> None:
     fix = "torch.save(module.state_dict(), path)"
     try:
         state = torch.load(weights, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, OSError, AttributeError) as problem:
+    except pickle.UnpicklingError as problem:
+        what = "it is no file of plain tensors; what else it holds is not unpickled, for that could run its code"
+        raise error("SD805", str(weights), what, fix) from problem
+    except (RuntimeError, EOFError, ValueError, KeyError, OSError, AttributeError) as problem:
         raise error(
             "SD805", str(weights), f"it is not a whole file of plain tensors ({short(problem)})", fix
         ) from problem
@@ -126,17 +131,29 @@ def _fill(module: Any, weights: str | os.PathLike[str]) -> None:
         raise error("SD805", str(weights), f"it holds {type(state).__name__}, not names and tensors", fix)
     wanted = module.state_dict()
     found = [
-        Finding("SD805", f"{weights}: {name}", "the file lacks it, the module needs it")
+        Finding(
+            "SD805", f"{weights}: {name}", "the file lacks it, the module needs it", "save the weights of this module"
+        )
         for name in wanted
         if name not in state
     ]
     for name, value in state.items():
         if name not in wanted:
-            found.append(Finding("SD805", f"{weights}: {name}", "the module has no such parameter"))
+            found.append(
+                Finding(
+                    "SD805",
+                    f"{weights}: {name}",
+                    "the module has no such parameter",
+                    "name the model that it was saved from",
+                )
+            )
         elif wanted[name].shape != value.shape:
             found.append(
                 Finding(
-                    "SD805", f"{weights}: {name}", f"its shape is {tuple(value.shape)}, not {tuple(wanted[name].shape)}"
+                    "SD805",
+                    f"{weights}: {name}",
+                    f"its shape is {tuple(value.shape)}, not {tuple(wanted[name].shape)}",
+                    "build() must make the module with the sizes that it was saved with",
                 )
             )
         elif value.is_floating_point() and not bool(torch.isfinite(value).all()):
@@ -154,4 +171,4 @@ def _failed(path: Path, what: str, problem: BaseException) -> SnnDeployError:
     lines = [frame.lineno for frame in traceback.extract_tb(problem.__traceback__) if frame.filename == str(path)]
     line = problem.lineno if isinstance(problem, SyntaxError) else (lines[-1] if lines else None)
     where = f"{path}:{line}" if line else str(path)
-    return error("SD804", where, f"{what}: {type(problem).__name__}: {short(problem)}")
+    return error("SD804", where, f"{what}: {type(problem).__name__}: {short(problem)}", f"correct {path.name}")

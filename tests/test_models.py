@@ -57,3 +57,11 @@ def test_an_error_in_a_user_file_names_its_line(tmp_path):
     path.write_text("import torch\n\ndef build():\n    return torch.nn.Linear('three', 2)\n")
     with pytest.raises(SnnDeployError, match=r"mine\.py:4: build\(\) failed: TypeError"):
         models.build(str(path))
+
+
+@pytest.mark.parametrize("text", ["raise RuntimeError('no')", "import sys; sys.exit(7)"])
+def test_a_build_that_ends_in_any_way_is_named_with_its_line(tmp_path, text):
+    file = tmp_path / "ends.py"
+    file.write_text(f"def build():\n    {text}\n")
+    with pytest.raises(SnnDeployError, match=r"SD804 .*ends\.py:2: build\(\) failed"):
+        models.build(str(file))
