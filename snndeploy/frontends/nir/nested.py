@@ -50,6 +50,7 @@ def flatten(graph: Graph, notes: Notes) -> Flat:
     edges: list[Edge] = []
     ends: dict[str, tuple[list[str], list[str]]] = {}
     _collect(graph, "", nodes, edges, ends, notes)
+    edges = _renamed(nodes, edges, ends, notes)
     joined: list[Edge] = []
     unknown: dict[str, str] = {}
     for a, b in edges:
@@ -101,6 +102,26 @@ def _collect(
 
 
 _ENDS = ("Input", "Output")
+
+
+def _renamed(
+    nodes: Mapping[str, Node], edges: list[Edge], ends: Mapping[str, tuple[list[str], list[str]]], notes: Notes
+) -> list[Edge]:
+    """The edges, where the only name without a node in a graph means the only node there that no edge names."""
+    named = {name for edge in edges for name in edge}
+    known = {*nodes, *ends}
+    quiet = Notes(notes.path)
+    lost = {
+        n for edge in edges for side, n in ((1, edge[0]), (0, edge[1])) if _end(n, side, nodes, ends, quiet) is None
+    }
+    meant: dict[str, str] = {}
+    for name in sorted(lost - known):
+        graph = name.rpartition(".")[0]
+        others = [n for n in sorted(known - named) if n.rpartition(".")[0] == graph]
+        if len(others) == 1 and sum(n.rpartition(".")[0] == graph for n in lost) == 1:
+            meant[name] = others[0]
+            notes.repaired(f"edges of {name!r}, which is no node, mean {others[0]!r}, which no edge names")
+    return [(meant.get(a, a), meant.get(b, b)) for a, b in edges]
 
 
 def _end(

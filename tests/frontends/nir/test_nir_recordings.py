@@ -107,7 +107,7 @@ def test_every_graph_of_the_paper_reads(path: Path) -> None:
 
 EXPECTED = {
     "3049cfa1_Braille_snntorch": "SD401",
-    "braille_noDelay_bias_zero_subgraph": "there is no node 'lif1.lif'",
+    "braille_noDelay_bias_zero_subgraph": "mean 'lif1.lif1', which no edge names",
     "19004303_braille_flattened": "tau_mem (), tau_syn ()",
     "2b0feb3d_lif_norse": "broadcast to (1,)",
     "50b2fc28_braille_v2": "edges of 'lif1', which is no node",
