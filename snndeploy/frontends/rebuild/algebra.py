@@ -67,7 +67,7 @@ def starts_above(rule: Rule) -> bool:
 
 
 def settled(name: str, rule: Rule, found: Found) -> Rule:
-    """The rule without names for the same thing; finds what neither framework has."""
+    """The rule without names for the same thing; finds what is not rebuilt in either framework."""
     reset = rule.reset
     if rule.threshold is None:
         reset = Reset("none")
@@ -87,7 +87,7 @@ def settled(name: str, rule: Rule, found: Found) -> Rule:
         ("a constant that sets in later", any(np.any(r.constant) and r.onset > 0 for r in rule.receptors)),
     ):
         if there:
-            found.append(refused(name, f"it has {what}, which no neuron here has", use))
+            found.append(refused(name, f"it has {what}, with which it cannot be rebuilt", use))
     return replace(rule, reset=reset)
 
 

@@ -282,6 +282,9 @@ class _Names:
     def new(self, wished: str) -> str:
         parts = ["".join(c if c.isalnum() or c == "_" else "_" for c in part) or "_" for part in wished.split(".")]
         path = ".".join(f"{part}_" if part in TAKEN else part for part in parts)
+        if not self._free(path):
+            # below a module that is no container there is no place
+            path = path.replace(".", "_")
         while not self._free(path):
             path += "_"
         self.taken.add(path)
