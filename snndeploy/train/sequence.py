@@ -24,13 +24,12 @@ def over_time(module: torch.nn.Module, call: Callable[..., Any] | None = None) -
     """
     step = call or module
     takes_state = len(inspect.signature(module.forward).parameters) > 1
-    inside = any(type(part).__module__.startswith("snntorch") for part in module.modules())
+    # not snntorch.utils.reset: it resets every neuron of the process, and some of their states not at all
+    neurons = [part for part in module.modules() if hasattr(part, "reset_mem")]
 
     def forward(x: torch.Tensor) -> torch.Tensor:
-        if inside:
-            from snntorch import utils
-
-            utils.reset(module)
+        for neuron in neurons:
+            neuron.reset_mem()
         state, outputs = None, []
         for now in x:
             if takes_state:

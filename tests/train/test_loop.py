@@ -122,3 +122,10 @@ def test_a_module_that_returns_its_membrane_too_is_refused():
 def test_a_cuda_device_learns_too():
     torch.manual_seed(5)
     assert train(snntorch_module(), four_lines(), epochs=12, batch=16, lr=0.02, device="cuda").accuracy > 0.9
+
+
+def test_neurons_of_other_modules_keep_their_state():
+    other = snn.Leaky(0.9, init_hidden=True)
+    other(torch.full((1, 2), 0.5))
+    over_time(snntorch_module())(torch.from_numpy(four_lines().train))
+    assert torch.equal(other.mem, torch.full((1, 2), 0.5))
