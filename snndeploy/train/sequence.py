@@ -25,7 +25,7 @@ def over_time(module: torch.nn.Module, call: Callable[..., Any] | None = None) -
     step = call or module
     takes_state = len(inspect.signature(module.forward).parameters) > 1
     # not snntorch.utils.reset: it resets every neuron of the process, and some of their states not at all
-    neurons = [part for part in module.modules() if hasattr(part, "reset_mem")]
+    neurons: list[Any] = [part for part in module.modules() if hasattr(part, "reset_mem")]
 
     def forward(x: torch.Tensor) -> torch.Tensor:
         for neuron in neurons:
