@@ -63,6 +63,10 @@ def _run(given: list[str], as_json: bool) -> int:
         return _fail(problem.findings, problem.exit_code, as_json)
     except (KeyboardInterrupt, typer.Abort):
         return 130
+    except SystemExit as problem:
+        # our own commands return: this is the code of a model file
+        what = f"it ends the program with sys.exit({problem.code!r})"
+        return _fail((Finding("SD804", "model file", what, "take sys.exit out of what the module runs"),), 2, as_json)
     except BrokenPipeError:
         # the reader of stdout went away (snndeploy ... | head)
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -10,6 +10,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +119,18 @@ def short(problem: BaseException) -> str:
     text = str(problem).strip() or type(problem).__name__
     line = text.splitlines()[0].strip()
     return line if len(line) <= 160 else line[:157] + "..."
+
+
+@contextmanager
+def inputs_of(path: str | os.PathLike[str] | None) -> Iterator[None]:
+    """Findings about an input, raised inside the block, name the file that the input came from."""
+    try:
+        yield
+    except SnnDeployError as problem:
+        raise type(problem)(
+            replace(f, where=f"{path}: {f.where}") if path and f.where.startswith(("input", "calibration")) else f
+            for f in problem.findings
+        ) from problem
 
 
 def findings_at(path: str | os.PathLike[str], problem: SnnDeployError) -> SnnDeployError:

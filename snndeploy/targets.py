@@ -142,7 +142,12 @@ def load(target: str | Path | Target) -> Target:
         fix = f"check the path; shipped targets: {', '.join(shipped())}"
         raise error("SD201", f"target {text!r}", "there is no such file", fix) from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as problem:
-        raise error("SD202", f"target {text!r}", str(problem), "see targets/loihi2.toml for the form") from None
+        raise error(
+            "SD202",
+            f"target {text!r}",
+            getattr(problem, "strerror", None) or str(problem),
+            "see targets/loihi2.toml for the form",
+        ) from None
     try:
         return Target.model_validate(data)
     except ValidationError as problem:

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 from unittest.mock import Mock
 
 import numpy as np
@@ -184,3 +185,27 @@ def test_a_reader_that_goes_away():
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
     assert "Traceback" not in done.stderr
     assert "Exception" not in done.stderr
+
+
+def test_a_finding_about_an_input_names_its_file(folder, capsys):
+    np.save("narrow.npy", np.zeros((3, 2, 1)))
+    for command in (
+        ["run", "m.nir", "--input", "narrow.npy"],
+        ["compare", "m.nir", "--input", "narrow.npy"],
+        ["quantize", "m.nir", "--target", "loihi2", "--calibration", "narrow.npy", "-o", "q.nir"],
+    ):
+        assert cli.main(command) == 2
+        assert "narrow.npy: " in " ".join(capsys.readouterr().err.split())
+
+
+def test_nothing_to_record(folder, capsys):
+    assert cli.main(["run", "m.nir", "--input", "x.npy", "--record", ""]) == 2
+    assert "SD800" in capsys.readouterr().err
+
+
+def test_a_module_that_ends_the_program(folder, capsys):
+    text = "import sys\nfrom torch import nn\nclass Quit(nn.Module):\n    def forward(self, x):\n        sys.exit(0)\n"
+    Path("quits.py").write_text(text + "def build():\n    return Quit().eval()\n")
+    assert cli.main(["capture", "quits.py:build", "--sample", "x.npy", "-o", "n.nir"]) == 2
+    assert "sys.exit(0)" in " ".join(capsys.readouterr().err.split())
+    assert not Path("n.nir").exists()

@@ -25,7 +25,7 @@ def quantize(
 ) -> None:
     """Round a float network to the registers of a target."""
     from snndeploy import targets, verbs
-    from snndeploy.files import check_output, existing, load_arrays
+    from snndeploy.files import check_output, existing, inputs_of, load_arrays
     from snndeploy.network.table import render
 
     existing(model, "NIR file")
@@ -33,7 +33,7 @@ def quantize(
     chip = targets.load(target)
     samples = None if calibration is None else load_arrays(calibration, "calibration file")
     net = reading.of(model)
-    with progress("quantize", json) as update:
+    with progress("quantize", json) as update, inputs_of(calibration):
         integers = verbs.quantize(net, chip, samples)
         update(1, 1)
     verbs.write(integers, output)

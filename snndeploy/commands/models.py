@@ -26,7 +26,7 @@ def capture(
     """Capture a trained snnTorch or Norse module as a network, proven on a sample."""
     from snndeploy import models, verbs
     from snndeploy.errors import error
-    from snndeploy.files import check_output, existing, load_arrays
+    from snndeploy.files import check_output, existing, inputs_of, load_arrays
     from snndeploy.network.table import render
 
     given = source.rpartition(":")[0] if ":" in source else source
@@ -43,7 +43,7 @@ def capture(
             raise error("SD800", option, f"{value!r} is not one of its values", f"choose from {', '.join(choice)}")
     module = models.build(source, weights)
     chosen: Any = kind
-    with progress("capture and prove", json) as update:
+    with progress("capture and prove", json) as update, inputs_of(sample):
         net = verbs.capture(module, array, dt, decision, chosen)
         update(1, 1)
     verbs.write(net, output)
@@ -74,10 +74,12 @@ def lint(
 ) -> None:
     """List what keeps a network from a target, and what is worth knowing; exit code 1 if there are errors."""
     from snndeploy import verbs
-    from snndeploy.files import load_arrays
+    from snndeploy.files import inputs_of, load_arrays
 
     samples = None if data is None else load_arrays(data, "data file")
-    found = verbs.lint(reading.of(model), target, samples)
+    net = reading.of(model)
+    with inputs_of(data):
+        found = verbs.lint(net, target, samples)
     bad = [each for each in found if each.severity == "error"]
     on = f" on {target}" if target else ""
     text = (

@@ -117,8 +117,11 @@ def delays(pairs: Iterable[str]) -> dict[tuple[str, str], int]:
 
 
 def words(text: str) -> tuple[str, ...]:
-    """ "a, b" -> ("a", "b")."""
-    return tuple(word.strip() for word in text.split(",") if word.strip())
+    """ "a, b" -> ("a", "b"). Raises SD800 if there is none."""
+    found = tuple(word.strip() for word in text.split(",") if word.strip())
+    if not found:
+        raise error("SD800", f"a list of words, {text!r}", "it is empty", "name at least one, separated by commas")
+    return found
 
 
 def settings(pairs: Iterable[str]) -> dict[str, Any]:

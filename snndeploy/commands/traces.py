@@ -30,7 +30,7 @@ def run(
     """Run a network on an engine."""
     from snndeploy import engines
     from snndeploy.engines import base, trace_file
-    from snndeploy.files import check_output, existing, load_arrays
+    from snndeploy.files import check_output, existing, inputs_of, load_arrays
 
     existing(model, "NIR file")
     existing(samples, "input file")
@@ -40,7 +40,7 @@ def run(
     base.load(engine)
     spikes = load_arrays(samples, "input file")
     net = reading.of(model)
-    with progress(engine, json) as update:
+    with progress(engine, json) as update, inputs_of(samples):
         trace = engines.run(net, spikes, engine, opt.words(record), raw, update, **settings)
     if output is not None:
         trace_file.write(trace, output)
@@ -85,7 +85,7 @@ def _across_engines(model: Path, samples: Path, names: tuple[str, ...], reading:
     from snndeploy import engines, verbs
     from snndeploy.engines import base
     from snndeploy.errors import error
-    from snndeploy.files import load_arrays
+    from snndeploy.files import inputs_of, load_arrays
 
     if len(names) < 2:
         raise error("SD800", "--engines", f"{len(names)} engines cannot be compared", "--engines reference,torch")
@@ -96,7 +96,7 @@ def _across_engines(model: Path, samples: Path, names: tuple[str, ...], reading:
     record = ("spikes", "u", "v") if net.form == "integer" else ("spikes", "v")
     traces = []
     for name in names:
-        with progress(name, json) as update:
+        with progress(name, json) as update, inputs_of(samples):
             traces.append(engines.run(net, spikes, name, record, progress=update))
     return [verbs.compare(traces[0], other) for other in traces[1:]]
 

@@ -65,8 +65,9 @@ def compare(a: Trace, b: Trace, lag: int | Literal["find"] = "find") -> Comparis
     first = _first(x, y, differing, names, proofs)
     fault = _fault(x, y, names, proofs)
     table = tuple(_row(x, y, name, differing, proofs) for name in names)
+    who = [f"{t.engine} ({t.network.form})" if len(forms) == 2 else t.engine for t in (a, b)]
     return Comparison(
-        a.engine, b.engine, equal and not faults, agrees, first or fault, fault, found_lag, table, tuple(notes)
+        who[0], who[1], equal and not faults, agrees, first or fault, fault, found_lag, table, tuple(notes)
     )
 
 

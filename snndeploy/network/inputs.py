@@ -11,6 +11,7 @@ from snndeploy.errors import Finding, raise_errors
 from snndeploy.network.arrays import Array
 from snndeploy.network.network import Network
 
+WAYS = "say what it is: input_kind= of capture and kind= of read (--kind) take binary, counts and real"
 # up to here float64 holds every whole number
 COUNT_MAX = 2**53
 
@@ -42,7 +43,11 @@ def as_inputs(network: Network, given: Any) -> dict[str, Array]:
             )
     for name in names:
         if name not in given:
-            found.append(Finding("SD102", f"input {name!r}", "nothing was given for it"))
+            found.append(
+                Finding(
+                    "SD102", f"input {name!r}", "nothing was given for it", f"give {{{name!r}: (time, batch, ...)}}"
+                )
+            )
     if not names and network.inputs:
         what = "all inputs are constant, and nothing says how many steps to run"
         found = [Finding("SD112", "network", what, "give it one input that is not, connected or not")]
@@ -68,9 +73,9 @@ def as_inputs(network: Network, given: Any) -> dict[str, Array]:
             found.append(Finding("SD104", where, f"{np.count_nonzero(~np.isfinite(array))} values are NaN or infinite"))
         elif each.kind == "binary" and not np.isin(array, (0, 1)).all():
             other = array[~np.isin(array, (0, 1))][0]
-            found.append(Finding("SD111", where, f"{other:g} is not 0 or 1", "declare the input as counts or real"))
+            found.append(Finding("SD111", where, f"{other:g} is not 0 or 1", WAYS))
         elif each.kind == "counts" and ((array < 0).any() or (array != np.floor(array)).any()):
-            found.append(Finding("SD111", where, "counts are whole numbers >= 0", "declare the input as real"))
+            found.append(Finding("SD111", where, "counts are whole numbers >= 0", WAYS))
         elif each.kind == "counts" and array.max() > COUNT_MAX:
             what = f"a count of {array.max():g} is beyond {COUNT_MAX:,}, where float64 is not exact"
             found.append(Finding("SD111", where, what, "give smaller counts"))

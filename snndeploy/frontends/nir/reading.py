@@ -181,6 +181,14 @@ def _check_agrees(network: Network, choices: Choices, notes: Notes) -> None:
     fix = "leave it out: the file says it"
     if choices.dt is not None and choices.dt != network.dt:
         notes.wrong("SD408", "dt", f"{choices.dt:g} s was given, and the file says {network.dt:g} s", fix)
+    kinds = {each.kind for each in network.given}
+    if choices.kind != "binary" and kinds != {choices.kind}:
+        told = " and ".join(sorted(kinds))
+        notes.wrong("SD418", "kind", f"{choices.kind!r} was given, and the file says {told}", fix)
+    if choices.delays:
+        notes.wrong("SD418", "delays", "they were given, and the file says every delay", fix)
+    if choices.integrators != "per-second":
+        notes.wrong("SD418", "integrators", f"{choices.integrators!r} was given, and the file says every gain", fix)
     if choices.reset is None:
         return
     if choices.reset not in RESETS:

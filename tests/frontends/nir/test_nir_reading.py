@@ -11,10 +11,11 @@ import h5py
 import nir
 import numpy as np
 import pytest
+from random_networks import float_network
 
 from snndeploy.engines import run
 from snndeploy.errors import SnnDeployError
-from snndeploy.frontends.nir import inspect, read
+from snndeploy.frontends.nir import inspect, read, write
 from snndeploy.network import Network
 from snndeploy.network.arrays import equal
 
@@ -341,3 +342,11 @@ def test_reading_is_repeatable(tmp_path: Path) -> None:
     first: Network = read(path, DT, kind="counts")
     assert first.inputs[0].kind == "counts"
     assert equal(first, read(path, DT, kind="counts"))
+
+
+def test_what_a_block_says_cannot_be_said_otherwise(tmp_path):
+    rng = np.random.default_rng(1)
+    write(float_network(rng), tmp_path / "m.nir")
+    for said in ({"kind": "counts"}, {"delays": {("p0", "p0"): 1}}, {"integrators": "per-step"}):
+        with pytest.raises(SnnDeployError, match="SD418 .*leave it out"):
+            read(tmp_path / "m.nir", **said)
