@@ -206,7 +206,7 @@ def print_tables(console: Any, verdict: dict[str, Any]) -> None:
     from rich.table import Table
 
     for name, model in verdict["models"].items():
-        title = f"{name}: {model['steps']} steps per digit, {model['cores']} cores of {verdict['target']}"
+        title = f"{name}: {model['steps']} steps per digit, cores of {verdict['target']}: {model['cores']}"
         table = Table("form", "engine", "digits", "accuracy", "spikes against the reference", title=title, min_width=78)
         for form in ("float", "integer"):
             accuracy = model["accuracy"][form]

@@ -83,7 +83,7 @@ def to_snntorch(
         SnnDeployError SD330: snnTorch has no such neuron; everything that it cannot hold is named.
         VerdictError SD331: module and network differ by more than proven ties.
     """
-    from snndeploy.frontends.rebuild.verify import rebuilt
+    from snndeploy.conform.rebuilt import rebuilt
 
     return rebuilt("snntorch", network, sample, learn=learn, spike_grad=spike_grad)
 
@@ -102,7 +102,7 @@ def to_norse(network: Network, sample: Any = None, method: str = "super", alpha:
         SnnDeployError SD330: Norse has no such cell; everything that it cannot hold is named.
         VerdictError SD331: module and network differ by more than proven ties.
     """
-    from snndeploy.frontends.rebuild.verify import rebuilt
+    from snndeploy.conform.rebuilt import rebuilt
 
     return rebuilt("norse", network, sample, method=method, alpha=alpha)
 

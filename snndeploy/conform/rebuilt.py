@@ -13,6 +13,7 @@ from snndeploy.network.arrays import Array
 from snndeploy.network.network import Network
 
 STEPS, BATCH = 48, 3
+FIX = "report this network: rebuilding must be exact"
 
 
 def random_input(network: Network) -> dict[str, Array]:
@@ -39,7 +40,7 @@ def rebuilt(framework: str, network: Network, sample: Any = None, **options: Any
         SnnDeployError SD330: what the framework cannot hold.
         VerdictError SD331: module and network differ on the input.
     """
-    from snndeploy.conform import compare
+    from snndeploy.conform.compare import compare
     from snndeploy.engines import framework as engine
     from snndeploy.engines import reference
     from snndeploy.engines.base import Job
@@ -60,7 +61,3 @@ def rebuilt(framework: str, network: Network, sample: Any = None, **options: Any
         what = f"they differ: {same.fault or same.first}"
         raise VerdictError(Finding("SD331", f"the network and its {framework} module", what, FIX))
     return source.module
-
-
-FIX = "report this network: rebuilding must be exact"
-__all__ = ["random_input", "rebuilt"]
