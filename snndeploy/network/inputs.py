@@ -68,7 +68,11 @@ def as_inputs(network: Network, given: Any) -> dict[str, Array]:
             fix = "add a batch axis: x[:, None]" if array.shape[1:] == each.shape else "time is the first axis"
             found.append(Finding("SD103", where, f"its shape is {array.shape}, not {expected}", fix))
         elif array.shape[0] == 0 or array.shape[1] == 0:
-            found.append(Finding("SD103", where, f"its shape {array.shape} has no steps or no samples", "give T >= 1"))
+            found.append(
+                Finding(
+                    "SD103", where, f"its shape {array.shape} has no steps or no samples", "give one of each at least"
+                )
+            )
         elif not np.isfinite(array).all():
             found.append(Finding("SD104", where, f"{np.count_nonzero(~np.isfinite(array))} values are NaN or infinite"))
         elif each.kind == "binary" and not np.isin(array, (0, 1)).all():

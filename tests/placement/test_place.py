@@ -163,6 +163,17 @@ def test_a_core_is_filled_to_its_limits():
         assert check(network, small(**full | {name: limit - (64 if "bits" in name else 1)})) > 1, name
 
 
+def test_neurons_with_an_axon_each_fill_a_core_to_its_axons():
+    network = Network(
+        1e-3,
+        (Input("in", (12,)),),
+        (Population("n", (12,), Registers(4095, 0, 500)),),
+        (Projection("in", "n", (Sparse(2 * np.eye(12, dtype=np.int64), (12,), (12,)),), format=Format()),),
+        ("n",),
+    )
+    assert check(network, small(input_axons=5)) == 3
+
+
 def test_a_neuron_may_need_a_whole_core():
     assert check(two_layers(30, 1, 1), small(input_axons=30)) == 2
     assert check(two_layers(30, 1, 1), small(synaptic_memory_bits=30 * 64)) == 2

@@ -80,3 +80,21 @@ def test_the_first_format_clips_nothing_and_is_the_finest_such(seed, sign, scale
     if found[0].exponent > 0:
         finer = [limit / 2 for limit in (low, high)]
         assert weight.min() * scale < finer[0] or weight.max() * scale > finer[1]
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 2**20), st.integers(513, 3000), st.floats(10, 1e3))
+def test_wide_rows_cancel_on_few_columns(seed, width, scale):
+    """Of a wide row a shortlist is looked at: no weight moves twice, and what repeats is all but gone."""
+    rng = np.random.default_rng(seed)
+    rate = rng.uniform(0.05, 0.9, width)
+    d = Drive(rng.normal(0.05, 0.3, (4, width)), rate, rate * (1 - rate))
+    form = formats(d.weight, scale, LOIHI)[0]
+    drift = rng.uniform(3, 6, 4) * form.step * 2.0**form.exponent / scale
+    nearest, made = mantissas(d.weight, scale, form), rounded(d, scale, form, (8.0, 5.0), drift)
+    assert np.all(np.abs(made - nearest) <= form.step)
+    assert not np.any(made % form.step)
+    before, after = (expected(d, m, scale, form, (8.0, 0.0), drift) for m in (nearest, made))
+    assert np.all(after <= before / 20 + 1e-12)
+    before, after = (expected(d, m, scale, form, (8.0, 5.0), drift) for m in (nearest, made))
+    assert np.all(after <= before)
