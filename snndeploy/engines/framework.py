@@ -24,7 +24,9 @@ from snndeploy.errors import Finding, SnnDeployError, error
 from snndeploy.frontends import capturing, rebuild
 from snndeploy.frontends.neurons import FAMILIES
 from snndeploy.frontends.preserve import preserved
-from snndeploy.frontends.stepping import Stepping, leaves, returned
+from snndeploy.frontends.step_outputs import returned
+from snndeploy.frontends.stepping import Stepping
+from snndeploy.frontends.whole_outputs import leaves
 from snndeploy.network.arrays import Array, equal
 from snndeploy.network.network import Network, Source
 

@@ -13,8 +13,9 @@ import torch
 
 from snndeploy.errors import Finding, SnnDeployError, error, raise_errors
 from snndeploy.frontends import neurons
+from snndeploy.frontends.arguments import INPUT
 from snndeploy.frontends.layers import LAYERS
-from snndeploy.frontends.stepping import INPUT, trace_steps
+from snndeploy.frontends.stepping import trace_steps
 from snndeploy.frontends.tracer import STEPS, Time, Tracer
 from snndeploy.frontends.value import Path, Sum
 from snndeploy.network import spec

@@ -134,7 +134,7 @@ def layers() -> str:
 def refused() -> str:
     """What capture knows that it cannot take, and what to do."""
     from snndeploy.frontends.operations import FIXES
-    from snndeploy.frontends.tracer import STRANGERS
+    from snndeploy.frontends.strangers import STRANGERS
 
     by_fix: dict[str, list[str]] = {}
     for name, fix in {**STRANGERS, **FIXES}.items():
