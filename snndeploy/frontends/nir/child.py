@@ -135,9 +135,11 @@ class Reader:
         edges = self.child(group, "edges", where, "dataset")
         listed: Any = {"texts": [], "shape": [0, 2]} if edges.shape and 0 in edges.shape else None
         listed = listed or self.value(edges, f"{where}/edges")
-        if not isinstance(listed, dict) or "texts" not in listed or listed["shape"][1:] != [2]:
+        pairs = isinstance(listed, dict) and listed["shape"][1:] == [2]
+        if not pairs or not ("texts" in listed or edges.dtype.kind in "iu"):
             raise Refused("SD404", f"{where}/edges", f"shape {edges.shape} of {edges.dtype} is not pairs of names", "")
-        texts = listed["texts"]
+        # before nir 0.1 nodes had numbers
+        texts = listed["texts"] if "texts" in listed else [str(number) for number in edges[()].ravel()]
         folder = self.child(group, "nodes", where, "group")
         nodes = {}
         for name in self.names(folder, f"{where}/nodes"):
@@ -181,11 +183,14 @@ class Reader:
         with self.h5py.File(path, "r") as file:
             if not file.id.links.exists(b"node") and file.id.links.exists(b"layer"):
                 return {"layers": self.layers(self.child(file, "layer", "", "group"))}
+            version = self.text(file, "version", "") if file.id.links.exists(b"version") else ""
+            if not file.id.links.exists(b"node") and file.id.links.exists(b"nodes"):
+                # before nir 0.0.6 the graph was the file
+                return {"graph": self.graph(file, "", ()), "version": version, "block": None}
             node = self.child(file, "node", "", "group")
             graph = self.node(node, "node", ())
             if graph["type"] != "NIRGraph":
-                raise Refused("SD404", "node", f"it is a single {graph['type']}, not a graph", "wrap it in a NIRGraph")
-            version = self.text(file, "version", "") if file.id.links.exists(b"version") else ""
+                graph = {"type": "NIRGraph", "nodes": {graph["type"].lower(): graph}, "edges": []}
             return {"graph": graph, "version": version, "block": self.block(node)}
 
 

@@ -73,7 +73,7 @@ def check(graph: Graph, flat: Flat, choices: Choices, notes: Notes) -> None:
         )
     bare = [n for n, node in sorted(flat.nodes.items()) if node.type.startswith("Cuba") and "w_in" not in node.fields]
     if bare:
-        notes.repaired(f"nodes {', '.join(bare)}: without a w_in, taken as 1")
+        notes.repaired(f"nodes {', '.join(bare)}: without a w_in, taken as 1 (nir before 1.0 lost it)")
     if choices.integrators not in ("per-second", "per-step"):
         notes.wrong("SD409", "integrators", f"{choices.integrators!r} is unknown", "choose per-second or per-step")
 

@@ -16,6 +16,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from snndeploy.frontends.nir.choices import Choices, check
+from snndeploy.frontends.nir.early import modern
 from snndeploy.frontends.nir.graph import NEURONS, SPIKING, Graph
 from snndeploy.frontends.nir.nested import PASS, Notes, flatten
 from snndeploy.frontends.nir.neurons import compact, euler, reset_of
@@ -29,7 +30,7 @@ from snndeploy.network.timing import update_order
 
 def decode(graph: Graph, choices: Choices, notes: Notes) -> Network | None:
     """The network of a graph without its block; None if `notes` has findings that forbid it."""
-    flat = flatten(graph, notes)
+    flat = flatten(modern(graph), notes)
     check(graph, flat, choices, notes)
     if notes.fatal():
         return None

@@ -15,7 +15,7 @@ Field = Array | str
 # every node of nir 1.0.8 that a file can hold, with the fields it must have
 REQUIRED: dict[str, tuple[str, ...]] = {
     "Input": ("shape",),
-    "Output": ("shape",),
+    "Output": (),
     "Affine": ("weight", "bias"),
     "Linear": ("weight",),
     "Scale": ("scale",),
@@ -34,6 +34,7 @@ REQUIRED: dict[str, tuple[str, ...]] = {
     "CubaLIF": ("tau_syn", "tau_mem", "r", "v_leak", "v_threshold"),
 }
 OPTIONAL: dict[str, tuple[str, ...]] = {
+    "Output": ("shape",),
     "Conv1d": ("input_shape", "bias"),
     "Conv2d": ("input_shape", "bias"),
     "Flatten": ("input_type",),

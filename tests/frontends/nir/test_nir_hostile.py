@@ -296,7 +296,7 @@ def test_other_hdf5(tmp_path: Path) -> None:
     with h5py.File(path, "w") as file:
         file["node/type"] = "LIF"
         file["node/tau"] = np.ones(3)
-    with pytest.raises(SnnDeployError, match=r"SD404.*single LIF"):
+    with pytest.raises(SnnDeployError, match=r"SD404.*node 'lif', r: a LIF must have it"):
         read(path)
 
 

@@ -350,3 +350,15 @@ def test_what_a_block_says_cannot_be_said_otherwise(tmp_path):
     for said in ({"kind": "counts"}, {"delays": {("p0", "p0"): 1}}, {"integrators": "per-step"}):
         with pytest.raises(SnnDeployError, match="SD418 .*leave it out"):
             read(tmp_path / "m.nir", **said)
+
+
+def test_a_node_without_a_graph(tmp_path: Path) -> None:
+    """nir.write takes one, and nir.read of 1.0.8 does not."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        nir.write(tmp_path / "x.nir", lif(v_reset=full(-0.25)))
+    report = inspect(tmp_path / "x.nir", DT)
+    assert report.network is not None
+    assert [each.shape for each in report.network.inputs] == [(3,)]
+    assert report.network.outputs == ("lif",)
+    assert sum("is added at node 'lif'" in line for line in report.repairs) == 2
