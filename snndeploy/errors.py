@@ -131,6 +131,7 @@ CODES: dict[str, str] = {
     "SD606": "the calibration does not fit",
     "SD607": "no scale satisfies every register",
     "SD608": "the worst case overflows",
+    "SD609": "a quantisation method is not known",
     # engine lava
     "SD510": "Lava cannot hold a part of the network",
     "SD511": "a sum may leave Lava's 32 bits",

@@ -170,18 +170,20 @@ def lint(network: Network, target: str | Target | None = None, data: Any = None)
     return list(find(network, None if target is None else _target(target), data))
 
 
-def quantize(network: Network, target: str | Target, calibration: Any = None) -> Network:
+def quantize(network: Network, target: str | Target, calibration: Any = None, method: str = "adaptive") -> Network:
     """The integer form of a float network for a target; only exactly representable integers are emitted.
 
     Args:
         calibration: (time, batch, *shape) input, from which the scales are chosen.
+        method: how scales and integers are chosen; a name of `quantize.METHODS`.
 
     Raises:
-        SnnDeployError SD6xx: something has no integer form on this target, or the calibration set is empty.
+        SnnDeployError SD6xx: something has no integer form on this target, the calibration set is empty, or the method
+            is unknown.
     """
     from snndeploy.quantize import quantize as to_integers
 
-    return to_integers(network, _target(target), calibration)
+    return to_integers(network, _target(target), calibration, method)
 
 
 def place(network: Network, target: str | Target) -> Placement:

@@ -20,6 +20,7 @@ def quantize(
     calibration: Annotated[
         Path | None, typer.Option("--calibration", help=".npy or .npz, (time, batch, *shape): typical input.")
     ] = None,
+    method: Annotated[str, typer.Option("--method", help="How scales and integers are chosen.")] = "adaptive",
     reading: opt.Reading = opt.UNSAID,
     json: opt.Json = False,
 ) -> None:
@@ -34,7 +35,7 @@ def quantize(
     samples = None if calibration is None else load_arrays(calibration, "calibration file")
     net = reading.of(model)
     with progress("quantize", json) as update, inputs_of(calibration):
-        integers = verbs.quantize(net, chip, samples)
+        integers = verbs.quantize(net, chip, samples, method)
         update(1, 1)
     verbs.write(integers, output)
     show({"output": str(output), "target": chip.name, "network": describe(integers)}, json, render(integers))

@@ -1,6 +1,7 @@
 """The float form to the registers of a target: calibrate, choose scales, round, certify."""
 
 from snndeploy.quantize.convert import prepared, quantize
+from snndeploy.quantize.methods import METHODS
 from snndeploy.quantize.realised import Row, report
 
-__all__ = ["Row", "prepared", "quantize", "report"]
+__all__ = ["METHODS", "Row", "prepared", "quantize", "report"]

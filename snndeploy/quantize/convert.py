@@ -3,31 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from snndeploy.errors import Finding, SnnDeployError, raise_errors
 from snndeploy.network import spec
 from snndeploy.network.arrays import Array
 from snndeploy.network.inputs import as_inputs
-from snndeploy.network.maps import Sparse
 from snndeploy.network.network import Network, Population, Projection
-from snndeploy.network.registers import STATE_SHIFT, Format, Registers
-from snndeploy.network.rule import Reset, Rule
 from snndeploy.passes import constants, fold_gain, fold_values, merge_maps, reset_to_zero, sequential
-from snndeploy.quantize import rules
+from snndeploy.quantize import build, rules
 from snndeploy.quantize.activity import assumed, measured
-from snndeploy.quantize.drive import weighted_map
-from snndeploy.quantize.grid import biases, decays
-from snndeploy.quantize.search import Choice, search
+from snndeploy.quantize.methods import find
+from snndeploy.quantize.search import search
 from snndeploy.quantize.worst_case import overflow, overflows
 from snndeploy.targets import Target, load
 
 
-def quantize(network: Network, target: str | Path | Target, calibration: Any = None) -> Network:
+def quantize(
+    network: Network, target: str | Path | Target, calibration: Any = None, method: str = "adaptive"
+) -> Network:
     """The integer form of `network`, in the registers of `target`.
 
     Per population a scale S (weight LSB per unit of the membrane; a state unit is S·64 per unit), per projection an
@@ -45,11 +40,12 @@ def quantize(network: Network, target: str | Path | Target, calibration: Any = N
         target: name of a shipped target, path of a file, or a `Target`.
         calibration: input as for `run`, `(time, batch, *shape)`; without it all sources count alike. Counts need it:
             their maximum bounds the worst case.
+        method: a name of `quantize.methods.METHODS`.
 
     Raises:
         SnnDeployError: everything that the target cannot hold and everything wrong with the calibration, at once.
     """
-    chip = load(target)
+    chip, by = load(target), find(method)
     spec.check(network)
     if network.form == "integer":
         raise_errors([Finding("SD601", "network", "it is in the integer form", "quantise the float network")])
@@ -63,7 +59,7 @@ def quantize(network: Network, target: str | Path | Target, calibration: Any = N
         what = "it counts events, and nothing says how many there are at most"
         found.append(Finding("SD606", f"input {counted.name!r}", what, "give calibration spikes"))
     raise_errors(found)
-    ready = prepared(network)
+    ready = by.layout(prepared(network))
     activity = assumed(ready) if inputs is None else measured(ready, inputs)
     populations: list[Population] = []
     projections: dict[str, Projection] = {}
@@ -73,10 +69,8 @@ def quantize(network: Network, target: str | Path | Target, calibration: Any = N
         if coarse is not None:
             found.append(coarse)
             continue
-        for choice in scales.ranked():
-            parts = zip(ready.into(each.name), choice.mantissas, choice.formats, strict=True)
-            into = [_projection(*part) for part in parts]
-            made = Population(each.name, each.shape, _registers(network.population[each.name], each, choice, chip))
+        for choice in by.choices(scales):
+            made, into = build.population(network.population[each.name], each, ready.into(each.name), choice, chip)
             if overflow(made, into, ready.shapes, chip, activity.largest) is None:
                 populations.append(made)
                 projections |= {p.name: p for p in into}
@@ -88,8 +82,8 @@ def quantize(network: Network, target: str | Path | Target, calibration: Any = N
     raise_errors(found)
     made_of = ready.with_(
         populations=tuple(populations),
-        projections=tuple(projections[p.name] for p in ready.projections),
-        provenance=_provenance(network, chip, inputs),
+        projections=tuple(projections.values()),
+        provenance={**_provenance(network, chip, inputs), "method": by.name},
     )
     raise_errors(overflows(made_of, chip, activity.largest))
     return spec.check(made_of)
@@ -118,64 +112,3 @@ def _provenance(network: Network, target: Target, inputs: Mapping[str, Array] | 
     most = {n: int(a.max()) for n, a in (inputs or {}).items() if network.input[n].kind == "counts"}
     bound = {f"largest count of {name}": str(value) for name, value in most.items()}
     return {**network.provenance, "target": target.name, "calibration": said, **bound}
-
-
-def _projection(p: Projection, values: Array, form: Format) -> Projection:
-    at, each = weighted_map(p)
-    given: Any = each
-    weight: Any = values.astype(np.int64)
-    if isinstance(each, Sparse):
-        data, weight = weight, each.weight.astype(np.int64)
-        weight.data = data
-    else:
-        weight = weight.reshape(given.weight.shape)
-    return replace(p, maps=(*p.maps[:at], replace(given, weight=weight), *p.maps[at + 1 :]), receptor=0, format=form)
-
-
-def _registers(original: Population, each: Population, choice: Choice, target: Target) -> Registers:
-    """The registers of a prepared population; `original` knows where the membrane was before it was shifted."""
-    rule, before = each.rule, original.rule
-    assert isinstance(rule, Rule)
-    assert isinstance(before, Rule)
-    units = choice.scale * 2**STATE_SHIFT
-    receptor = rule.receptors[0]
-    du, dv = decays(np.asarray(receptor.alpha), np.asarray(rule.beta), target)
-    mantissa, exponent = biases(np.asarray(rule.bias) * units, target)
-    reset = Reset("none")
-    if rule.spiking and rule.reset.kind != "none":
-        reset = Reset(rule.reset.kind, whole(np.asarray(rule.reset.value) * units), rule.reset.when)
-    return Registers(
-        du=du,
-        dv=dv,
-        vth=None if rule.threshold is None else _threshold(rule, choice.scale),
-        bias_mant=mantissa,
-        bias_exp=exponent,
-        bias_onset=rule.bias_onset,
-        reset=reset,
-        initial_u=whole(np.asarray(receptor.initial) * units),
-        initial_v=whole(np.asarray(rule.initial) * units),
-        scale=units,
-        offset=before.reset.value if before.spiking and before.reset.kind == "to" else 0.0,
-    )
-
-
-def _threshold(rule: Rule, scale: float) -> Array:
-    """round(theta·S); floor where sums of whole LSB are all that can be in the membrane: there it is exact.
-
-    "At least theta" is written as "above the next float below theta". On whole numbers that is "above theta·S - 1",
-    which the floor hits.
-    """
-    edge = np.asarray(rule.threshold) * scale
-    lattice = (
-        np.all(rule.beta == 1)
-        and not np.any(rule.receptors[0].alpha)
-        and not np.any(rule.bias)
-        and not np.any(rule.initial)
-        and rule.reset.kind == "to"
-    )
-    return whole(np.floor(edge)) if lattice else whole(edge)
-
-
-def whole(value: Array) -> Array:
-    """The nearest whole numbers, int64."""
-    return np.rint(value).astype(np.int64)

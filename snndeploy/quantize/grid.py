@@ -6,6 +6,7 @@ import numpy as np
 
 from snndeploy.network.arrays import Array
 from snndeploy.network.registers import DECAY_UNITY, Format, SignMode, natural_sign
+from snndeploy.quantize.choice import Grid
 from snndeploy.targets import Target
 
 
@@ -25,7 +26,7 @@ def realised_beta(dv: Array) -> Array:
     return np.asarray((DECAY_UNITY - dv) / DECAY_UNITY)
 
 
-def mantissas(weight: Array, scale: float, form: Format) -> Array:
+def mantissas(weight: Array, scale: Array | float, form: Grid) -> Array:
     """The nearest mantissas: weight·scale / 2^exponent on the grid of the format, clipped to its limits. float64."""
     low, high = form.limits
     step = form.step

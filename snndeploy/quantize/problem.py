@@ -65,7 +65,21 @@ class Problem:
             return np.asarray(whole.reshape(rows, -1).mean(axis=1))
         return np.asarray(whole.reshape(-1, rows).mean(axis=0))  # dense on the last axis
 
-    def bias_error(self, scale: float) -> Array:
+    def row_scale(self, scale: Array | float, d: Drive) -> Array:
+        """A scale per neuron as one that broadcasts to the weights of a drive."""
+        if np.ndim(scale) == 0:
+            return np.asarray(scale)
+        if d.row is not None:
+            return np.asarray(np.broadcast_to(scale, self.shape).reshape(-1)[d.row])
+        return self.per_row(np.asarray(scale), d.row_count)[:, None]
+
+    def top(self) -> float:
+        """The largest scale that registers, worst case and what is known of the membrane allow."""
+        least = RESOLVED / float(self.theta.min()) if self.activity.measured else self.full_limit()
+        most = min([max(self.range_limit(), least), *self.limits().values()])
+        return most if np.isfinite(most) else 1.0
+
+    def bias_error(self, scale: Array | float) -> Array:
         """How far the bias is off, in units of the membrane, (*shape)."""
         wanted = np.broadcast_to(np.asarray(self.rule.bias), self.shape) * scale * UNIT
         mantissa, exponent = biases(wanted, self.target)

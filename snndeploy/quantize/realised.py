@@ -9,10 +9,11 @@ import numpy as np
 
 from snndeploy.errors import error
 from snndeploy.network.arrays import Array
-from snndeploy.network.maps import Map
+from snndeploy.network.maps import Map, Shape
 from snndeploy.network.network import Network, Projection
 from snndeploy.network.registers import STATE_SHIFT, Registers
 from snndeploy.network.rule import Rule
+from snndeploy.quantize.choice import whole_name
 from snndeploy.quantize.convert import prepared
 from snndeploy.quantize.drive import weighted_map
 from snndeploy.quantize.grid import realised_alpha, realised_beta
@@ -20,11 +21,12 @@ from snndeploy.quantize.grid import realised_alpha, realised_beta
 
 @dataclass(frozen=True)
 class Weights:
-    """One projection. error: root mean square over the weights, relative to that of the weights; bits: used by the
-    largest mantissa, sign aside; clipped: mantissas at the limit whose weight lies beyond it."""
+    """One projection. exponents: of its parts; error: root mean square over the weights, relative to that of the
+    weights; bits: from the largest weight down to the finest step, sign aside; clipped: weights beyond the largest of
+    their sign that its parts hold by more than half a step."""
 
     projection: str
-    exponent: int
+    exponents: tuple[int, ...]
     error: float
     bits: float
     clipped: int
@@ -57,7 +59,11 @@ def report(wanted: Network, made: Network) -> list[Row]:
         SnnDeployError SD209: the networks do not belong together, or are not one of each form.
     """
     ready = prepared(wanted) if wanted.form == "float" else wanted
-    alike = ready.shapes == made.shapes and [p.name for p in ready.projections] == [p.name for p in made.projections]
+    known = frozenset(p.name for p in ready.projections)
+    parts: dict[str, list[Projection]] = {}
+    for p in made.projections:
+        parts.setdefault(whole_name(p.name, known), []).append(p)
+    alike = ready.shapes == made.shapes and set(parts) == known
     if wanted.form != "float" or made.form != "integer" or not alike:
         fix = "give the float network and what quantize made of it"
         raise error("SD209", "report", "these are not a float network and its integer form", fix)
@@ -66,14 +72,16 @@ def report(wanted: Network, made: Network) -> list[Row]:
         rule, registers = ready.population[each.name].rule, each.rule
         assert isinstance(rule, Rule)
         assert isinstance(registers, Registers)
-        scale = float(np.max(registers.scale)) / 2**STATE_SHIFT
+        scale = np.asarray(registers.scale) / 2**STATE_SHIFT
         alpha = _pair(np.asarray(rule.receptors[0].alpha), realised_alpha(np.asarray(registers.du)))
         beta = _pair(np.asarray(rule.beta), realised_beta(np.asarray(registers.dv)))
         theta = None
         if rule.threshold is not None:
             theta = _pair(np.asarray(rule.threshold), np.asarray(registers.vth) / scale)
-        weights = tuple(_weights(a, b, scale) for a, b in zip(ready.into(each.name), made.into(each.name), strict=True))
-        row = Row(each.name, scale, alpha, beta, theta, max(_tau_error(*alpha), _tau_error(*beta)), weights)
+        weights = tuple(_weights(p, parts[p.name], registers, each.shape) for p in ready.into(each.name))
+        row = Row(
+            each.name, float(scale.max()), alpha, beta, theta, max(_tau_error(*alpha), _tau_error(*beta)), weights
+        )
         rows.append(row)
     return rows
 
@@ -94,14 +102,30 @@ def _values(each: Map) -> Array:
     return np.asarray(given.weight if isinstance(given.weight, np.ndarray) else given.weight.toarray())
 
 
-def _weights(wanted: Projection, made: Projection, scale: float) -> Weights:
-    form = made.format
-    assert form is not None
-    w, m = _values(weighted_map(wanted)[1]), _values(weighted_map(made)[1])
-    unit = 2.0**form.exponent / scale
+def _weights(wanted: Projection, parts: list[Projection], registers: Registers, shape: Shape) -> Weights:
+    w = _values(weighted_map(wanted)[1])
+    scale = _per_weight(np.asarray(registers.scale) / 2**STATE_SHIFT, shape, w)
+    made, high, low, steps = np.zeros(w.shape), 0.0, 0.0, []
+    for p in parts:
+        form = p.format
+        assert form is not None
+        unit = 2.0**form.exponent
+        made = made + _values(weighted_map(p)[1]) * unit
+        low, high = low + form.limits[0] * unit, high + form.limits[1] * unit
+        steps.append(form.step * unit)
     power = float(np.square(w).sum())
-    off = float(np.square(m * unit - w).sum())
-    low, high = form.limits
-    clipped = np.count_nonzero((w > (high + form.step / 2) * unit) | (w < (low - form.step / 2) * unit))
-    bits = float(np.log2(np.abs(m).max(initial=0) / form.step + 1))
-    return Weights(made.name, form.exponent, float(np.sqrt(off / power)) if power else 0.0, bits, int(clipped))
+    off = float(np.square(made / scale - w).sum())
+    half = max(steps) / 2
+    clipped = np.count_nonzero((w * scale > high + half) | (w * scale < low - half))
+    bits = float(np.log2(np.abs(made).max(initial=0) / min(steps) + 1))
+    exponents = tuple(p.format.exponent for p in parts if p.format is not None)
+    return Weights(wanted.name, exponents, float(np.sqrt(off / power)) if power else 0.0, bits, int(clipped))
+
+
+def _per_weight(scale: Array, shape: Shape, weight: Array) -> Array:
+    """A scale per neuron or channel as one that broadcasts to a weight; its first axis are the rows."""
+    if scale.ndim == 0:
+        return scale
+    whole = np.broadcast_to(scale, shape)
+    row = whole.reshape(len(weight), -1)[:, 0] if whole.size % len(weight) == 0 else whole.reshape(-1)
+    return row.reshape(-1, *(1,) * (weight.ndim - 1))

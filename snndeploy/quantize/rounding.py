@@ -14,7 +14,7 @@ from __future__ import annotations
 import numpy as np
 
 from snndeploy.network.arrays import Array
-from snndeploy.network.registers import Format
+from snndeploy.quantize.choice import Grid
 from snndeploy.quantize.drive import Drive
 from snndeploy.quantize.grid import mantissas
 
@@ -24,8 +24,11 @@ SHORTLIST = 128
 LEFT = (1.0, 1 / 4, 1 / 16, 1 / 64)
 
 
-def rounded(d: Drive, scale: float, form: Format, gains: tuple[float, float], drift: Array) -> Array:
-    """Mantissas of one projection, float64, shaped as `d.weight`. `drift`: (rows,), what the rest is off by."""
+def rounded(d: Drive, scale: Array | float, form: Grid, gains: tuple[float, float], drift: Array) -> Array:
+    """Mantissas of one projection, float64, shaped as `d.weight`. `drift`: (rows,), what the rest is off by.
+
+    `scale` broadcasts to `d.weight`: (rows, 1), one number, or one per weight of a sparse matrix.
+    """
     values = mantissas(d.weight, scale, form)
     if d.row is not None:
         return values

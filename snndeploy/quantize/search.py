@@ -19,7 +19,7 @@ the second term small, and compared again.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -30,9 +30,10 @@ from snndeploy.network.network import Network
 from snndeploy.network.registers import Format
 from snndeploy.network.rule import Rule
 from snndeploy.quantize.activity import Activity
+from snndeploy.quantize.choice import Choice, Grid, Part
 from snndeploy.quantize.drive import Drive, drive
 from snndeploy.quantize.grid import formats, mantissas
-from snndeploy.quantize.problem import RESOLVED, UNIT, Problem
+from snndeploy.quantize.problem import UNIT, Problem
 from snndeploy.quantize.rounding import rounded
 from snndeploy.quantize.worst_case import arrivals
 from snndeploy.targets import Target
@@ -47,12 +48,11 @@ FINALISTS = 8
 
 
 @dataclass(frozen=True)
-class Choice:
-    """One scale, the format and the mantissas of each projection in the order of `Network.into`, and the error E."""
+class Draft:
+    """A scale and the format of each projection, not rounded yet."""
 
     scale: float
     formats: tuple[Format, ...]
-    mantissas: tuple[Array, ...]
     error: float
 
 
@@ -61,13 +61,11 @@ class Search(Problem):
 
     def candidates(self) -> Iterator[float]:
         """Scales to try, largest first."""
-        least = RESOLVED / float(self.theta.min()) if self.activity.measured else self.full_limit()
-        top = max(self.range_limit(), least)
-        top = min(top, *self.limits().values())
+        top = self.top()
         yield from top * 2.0 ** -(np.arange(OCTAVES * PER_OCTAVE) / PER_OCTAVE)
         yield from 2.0 ** (np.floor(np.log2(top)) - np.arange(POWERS_OF_TWO))
 
-    def evaluate(self, scale: float) -> Choice | None:
+    def evaluate(self, scale: float) -> Draft | None:
         """The best formats at this scale, by nearest rounding; None if the registers cannot hold it.
 
         What repeats in the errors of a row is left out where the final rounding makes it cancel.
@@ -84,7 +82,7 @@ class Search(Problem):
             least, form = min(tried, key=lambda pair: pair[0])
             error += least
             chosen.append(form)
-        return Choice(scale, tuple(chosen), (), error)
+        return Draft(scale, tuple(chosen), error)
 
     @cached_property
     def parts(self) -> tuple[tuple[Drive, Array], ...]:
@@ -92,13 +90,15 @@ class Search(Problem):
         cut = ((d.part(SAMPLED), self.per_row(self.theta, d.row_count)) for d in self.drives)
         return tuple((part, theta[every]) for (part, every), theta in cut)
 
-    def drive_error(self, d: Drive, theta: Array, scale: float, form: Format, values: Array) -> tuple[float, float]:
+    def drive_error(
+        self, d: Drive, theta: Array, scale: Array | float, form: Grid, values: Array
+    ) -> tuple[float, float]:
         """The first two terms of E for one projection; `theta`: (rows,)."""
         squared, moved = d.error(values * (2.0**form.exponent / scale) - d.weight)
         g1, g2 = self.gains
         return float(np.mean(g2 * squared / theta**2)), float(np.mean((g1 * moved / theta) ** 2))
 
-    def own_error(self, scale: float) -> float:
+    def own_error(self, scale: Array | float) -> float:
         """The terms of E that do not depend on the weights, but for the bias."""
         rule, g1 = self.rule, self.gains[0]
         edge: Array = np.zeros(())
@@ -110,23 +110,32 @@ class Search(Problem):
         truncation = (0.5 * g1 / (UNIT * scale) / self.theta) ** 2 if self._truncates() else np.zeros(())
         return float(np.mean((g1 * self.bias_error(scale) / self.theta) ** 2) + np.mean(edge) + np.mean(truncation))
 
-    def rounded(self, choice: Choice) -> Choice:
-        """The mantissas of a choice, and E with them. Small projections come first: the others make up for them."""
+    def fitted(self, scale: Array | float, grids: Sequence[Grid]) -> tuple[list[Array], float]:
+        """Mantissas of every projection, rounded row by row, and E with them; `scale` broadcasts to the population.
+
+        Small projections come first: the others make up for them.
+        """
         order = sorted(range(len(self.drives)), key=lambda i: self.drives[i].weight.size)
         values: dict[int, Array] = {}
         drift: dict[int, Array] = {}
-        error = self.own_error(choice.scale)
+        error = self.own_error(scale)
         for i in order:
-            d, form = self.drives[i], choice.formats[i]
-            rows = d.row_count
-            before = drift.get(rows, self.per_row(self.bias_error(choice.scale), rows) * self._filter())
-            values[i] = rounded(d, choice.scale, form, self.gains, before)
-            wrong = values[i] * (2.0**form.exponent / choice.scale) - d.weight
+            d, grid = self.drives[i], grids[i]
+            rows, unit = d.row_count, self.row_scale(scale, d)
+            before = drift.get(rows, self.per_row(self.bias_error(scale), rows) * self._filter())
+            values[i] = rounded(d, unit, grid, self.gains, before)
+            wrong = values[i] * (2.0**grid.exponent / unit) - d.weight
             drift[rows] = before + d.error(wrong)[1]
-            error += self.drive_error(d, self.per_row(self.theta, rows), choice.scale, form, values[i])[0]
+            error += self.drive_error(d, self.per_row(self.theta, rows), unit, grid, values[i])[0]
         g1 = self.gains[0]
         error += sum(float(np.mean((g1 * moved / self.per_row(self.theta, n)) ** 2)) for n, moved in drift.items())
-        return Choice(choice.scale, choice.formats, tuple(values[i] for i in range(len(order))), error)
+        return [values[i] for i in range(len(order))], error
+
+    def finished(self, draft: Draft) -> Choice:
+        """The mantissas of a draft, and E with them."""
+        values, error = self.fitted(draft.scale, draft.formats)
+        parts = tuple((Part(form, v),) for form, v in zip(draft.formats, values, strict=True))
+        return Choice(np.asarray(draft.scale), parts, error)
 
     def _filter(self) -> float:
         """A bias acts on the membrane, past the current's filter: what it is off by, as an arrival."""
@@ -141,7 +150,9 @@ class Search(Problem):
         tried = [self.evaluate(float(s)) for s in self.candidates()]
         found = sorted((c for c in tried if c is not None), key=lambda c: (c.error, -c.scale))
         for start in range(0, len(found), FINALISTS):
-            yield from sorted(map(self.rounded, found[start : start + FINALISTS]), key=lambda c: (c.error, -c.scale))
+            yield from sorted(
+                map(self.finished, found[start : start + FINALISTS]), key=lambda c: (c.error, -float(c.scale))
+            )
 
 
 def search(network: Network, name: str, target: Target, activity: Activity) -> Search:

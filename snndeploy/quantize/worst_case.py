@@ -8,7 +8,7 @@ started. Truncation towards zero only makes it smaller.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
@@ -48,14 +48,39 @@ def arrivals(shape: Shape, into: Sequence[Projection], shapes: Mapping[str, Shap
         largest: the largest value that each source emits.
     """
     sides: list[Array] = []
+    together = joined(into)
     for sign in (1, -1):
         total: Array = np.zeros(shape)
-        for p in into:
-            x = np.full(shapes[p.source], largest[p.source])
-            unit = 1.0 if p.format is None else 2.0**p.format.exponent
-            total = total + chain_apply(tuple(_part(m, sign) for m in p.maps), x) * unit
+        for source, maps in together:
+            x = np.full(shapes[source], largest[source])
+            total = total + chain_apply(tuple(_part(m, sign) for m in maps), x)
         sides.append(total)
     return sides[0], sides[1]
+
+
+def joined(into: Sequence[Projection]) -> list[tuple[str, tuple[Map, ...]]]:
+    """(source, maps) with the exponents in the weights; parts of one weight, which always act together, added up."""
+    found: dict[Any, tuple[str, tuple[Map, ...]]] = {}
+    for i, p in enumerate(into):
+        unit = 1.0 if p.format is None else 2.0**p.format.exponent
+        at, each = next(((k, m) for k, m in enumerate(p.maps) if m.weighted), (-1, None))
+        if each is None:
+            found[i] = (p.source, p.maps)
+            continue
+        given: Any = each
+        beside = tuple(m for m in p.maps if m is not each)
+        key = (p.source, p.delay, at, type(each), given.weight.shape, _settings(each), tuple(map(repr, beside)))
+        weight = given.weight * unit
+        if key in found:
+            before: Any = found[key][1][at]
+            weight = weight + before.weight
+        found[key] = (p.source, (*p.maps[:at], replace(given, weight=weight), *p.maps[at + 1 :]))
+    return list(found.values())
+
+
+def _settings(each: Map) -> str:
+    """All that two maps have to share besides their weights, to be added up."""
+    return repr([(f.name, getattr(each, f.name)) for f in fields(each) if f.name != "weight"])  # type: ignore[arg-type]
 
 
 def overflow(

@@ -24,7 +24,14 @@ SIZES = ("input_size", "hidden_size", "in_features", "out_features", "channels",
 
 def tables() -> dict[str, str]:
     """Markdown by name of table."""
-    return {"neurons": neurons(), "layers": layers(), "refused": refused(), "engines": engines(), "lint": lint()}
+    return {
+        "neurons": neurons(),
+        "layers": layers(),
+        "refused": refused(),
+        "engines": engines(),
+        "lint": lint(),
+        "methods": methods(),
+    }
 
 
 def fill(text: str, parts: dict[str, str]) -> str:
@@ -160,6 +167,13 @@ def lint() -> str:
 
     rows = [(each.code, CODES[each.code], each.severity, each.needs) for each in sorted(CHECKS, key=lambda c: c.code)]
     return _table(("code", "what lint tells", "severity", "needs"), rows)
+
+
+def methods() -> str:
+    """How a network can be quantised, by the registry."""
+    from snndeploy.quantize import METHODS
+
+    return _table(("method", "what it does"), [(f"`{each.name}`", each.summary) for each in METHODS.values()])
 
 
 def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
