@@ -33,7 +33,7 @@ def names_are_unique_and_plain(network: Network) -> Breaches:
             if times > 1:
                 yield Finding("SD101", f"{what} {name!r}", f"the name is used {times} times", "rename one")
             if not name or name == "." or any(c in name for c in "/\0"):
-                yield Finding("SD101", f"{what} {name!r}", "the name is empty or holds '/'", "rename it")
+                yield Finding("SD101", f"{what} {name!r}", "the name is empty, '.' or holds '/'", "rename it")
 
 
 def every_reference_is_known(network: Network) -> Breaches:

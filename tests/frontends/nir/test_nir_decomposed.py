@@ -9,7 +9,6 @@ import nir
 import numpy as np
 import pytest
 import torch
-from importers import play
 from random_networks import float_network, integer_network, single, spikes_for
 
 from snndeploy.engines import run
@@ -17,6 +16,7 @@ from snndeploy.errors import SnnDeployError
 from snndeploy.frontends.nir import inspect, read, write
 from snndeploy.network import Dense, Input, Network, Population, Projection, Receptor, Refractory, Reset, Rule
 from snndeploy.network.arrays import equal
+from snndeploy.report.exporters import played
 
 pytestmark = pytest.mark.usefixtures("in_process")
 FEATURES = frozenset({"reset", "current", "bias", "convolution", "recurrence", "skip", "delay", "readout", "receptors"})
@@ -104,7 +104,7 @@ def test_the_default_of_snntorch_is_five_nodes(tmp_path: Path) -> None:
     original = torch.Tensor.float
     torch.Tensor.float = torch.Tensor.double  # type: ignore[method-assign]
     try:
-        out = play(module, x)
+        out = played(module, x)
     finally:
         torch.Tensor.float = original  # type: ignore[method-assign]
     expected = run(network, x).spikes["p"]

@@ -10,7 +10,7 @@ from typing import Any
 import nir
 import numpy as np
 import pytest
-from importers import build, first_difference, opened, play
+from importers import first_difference, opened
 from random_modules import random_module, random_sample
 from random_networks import single
 
@@ -34,6 +34,7 @@ from snndeploy.network import (
     Scale,
 )
 from snndeploy.network.arrays import equal
+from snndeploy.report.exporters import played
 
 pytestmark = pytest.mark.usefixtures("in_process")
 TIE = 1e-5
@@ -53,7 +54,7 @@ def agrees(network: Network, x: np.ndarray, path: Path, reader: str, closely: bo
         assert not path.exists()
         return False
     graph = nir.read(path)
-    theirs = play(opened(graph, reader, network, notes), x)
+    theirs = played(opened(graph, reader, network, notes), x)
     found = first_difference(network, x, theirs)
     assert found is None or found[1] < TIE, found
     if closely:
@@ -176,66 +177,6 @@ def one_layer(rule: Rule, size: int = 5, loop: bool = False) -> Network:
 
 X = (np.random.default_rng(2).random((60, 3, 4)) < 0.5).astype(np.float64)
 HARD = Rule(0.75, 1.0)
-
-
-def imported(network: Network, path: Path, reader: str) -> np.ndarray:
-    notes = write(network, path, for_=reader)
-    return play(opened(nir.read(path), reader, network, notes), X).astype(bool)
-
-
-def stock(network: Network, path: Path, reader: str, dt: float = 1e-4) -> np.ndarray:
-    """The standard file, which is right as NIR, in the library's importer."""
-    write(network, path)
-    return play(build(nir.read(path), reader, dt), X).astype(bool)
-
-
-def theirs_is_wrong_ours_is_right(network: Network, path: Path, reader: str) -> None:
-    spikes = run(network, X).spikes["p"]
-    assert spikes.any()
-    try:
-        assert not np.array_equal(stock(network, path, reader, network.dt), spikes)
-    except (AssertionError, AttributeError, RuntimeError, TypeError, ValueError) as problem:
-        assert problem.args, "the stock file must not be right"
-    assert np.array_equal(imported(network, path, reader), spikes)
-
-
-DEFECTS: dict[str, tuple[str, Network]] = {
-    "S4 dt is 1e-4 whatever the file means": ("snntorch", one_layer(HARD)),
-    "S5 flat loops are wired through the recurrent weight": ("snntorch", one_layer(HARD, loop=True).with_(dt=1e-4)),
-    "S8 beta 1 is a silent network": ("snntorch", one_layer(Rule(1.0, 1.5)).with_(dt=1e-4)),
-    "S12 one gain and one threshold for all": (
-        "snntorch",
-        one_layer(Rule(0.75, np.linspace(0.5, 1.5, 5), (Receptor(gain=np.linspace(0.5, 1, 5)),))).with_(dt=1e-4),
-    ),
-    "S13 v_reset is ignored": ("snntorch", one_layer(Rule(0.75, 1.0, reset=Reset("to", -0.5), initial=-0.5))),
-    "N2 r is ignored": ("norse", one_layer(HARD)),
-    "N2 v_reset is ignored": ("norse", one_layer(Rule(0.75, 1.0, reset=Reset("to", -0.5)))),
-    "N7 r of an IF is ignored": ("norse", one_layer(Rule(1.0, 1.5, (Receptor(gain=0.5),)))),
-    "T5 the bias of a loop is missing at first": (
-        "norse",
-        one_layer(Rule(0.75, 1.0, (Receptor(constant=0.8),)), loop=True),
-    ),
-    "N2 the reset method is ignored": ("norse", one_layer(Rule(0.75, 1.0, reset=Reset("by", 1.0)))),
-}
-
-
-@pytest.mark.parametrize("name", DEFECTS)
-def test_defects_of_the_importers(tmp_path: Path, name: str) -> None:
-    reader, network = DEFECTS[name]
-    theirs_is_wrong_ours_is_right(network, tmp_path / "x.nir", reader)
-
-
-def test_s6_a_batch_is_not_flattened(tmp_path: Path) -> None:
-    rng = np.random.default_rng(0)
-    maps = (Conv(rng.normal(0.2, 0.5, (3, 1, 2, 2))), Flatten(0, -1, 3), Dense(rng.normal(0.2, 0.8, (4, 36))))
-    layer, neurons = Projection("in", "p", maps), Population("p", (4,), HARD)
-    network = Network(1e-4, (Input("in", (1, 4, 5)),), (neurons,), (layer,), ("p",))
-    x = (rng.random((20, 3, 1, 4, 5)) < 0.4).astype(float)
-    write(network, tmp_path / "x.nir")
-    with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
-        play(build(nir.read(tmp_path / "x.nir"), "snntorch"), x)
-    assert agrees(network, x, tmp_path / "x.nir", "snntorch")
-    assert agrees(network, x, tmp_path / "x.nir", "norse")
 
 
 REFUSED: dict[str, tuple[str, Rule, str]] = {
