@@ -87,6 +87,7 @@ CODES: dict[str, str] = {
     "SD416": "a framework's own importer cannot hold a network",
     "SD417": "a NIR file cannot be written in this style",
     "SD418": "what the caller says contradicts a NIR file",
+    "SD419": "a NIR file does not say the unit of its times",
     "SD420": "an exchange file of lava-dl is not as it should be",
     "SD421": "a layer of lava-dl is not supported",
     "SD422": "a value of a lava-dl layer is out of its range",

@@ -115,6 +115,7 @@ def read(
     delays: Mapping[tuple[str, str], int] | None = None,
     kind: InputKind = "binary",
     integrators: str = "per-second",
+    unit: str | None = None,
     ignore_block: bool = False,
 ) -> Network:
     """The network in a NIR file, or in an exchange file of lava-dl (.net); what the file is decides, not its name.
@@ -125,6 +126,7 @@ def read(
         delays: {(source, target): steps}, for loops over several neurons that can be read in several ways.
         kind: of the inputs, "binary", "counts" or "real".
         integrators: whether r of I and IF is "per-second", as NIR says, or "per-step", as some writers mean it.
+        unit: of the times in the file, "s", "ms" or "steps", for files whose time constants are no plausible seconds.
         ignore_block: read the plain fields of a file that snndeploy wrote, as any other reader does.
 
     Raises:
@@ -132,8 +134,8 @@ def read(
     """
     from snndeploy.frontends.nir import read as read_nir
 
-    options = {"delays": delays, "kind": kind, "integrators": integrators, "ignore_block": ignore_block}
-    return read_nir(path, dt=dt, reset=reset, **options)
+    said = {"delays": delays, "kind": kind, "integrators": integrators, "unit": unit, "ignore_block": ignore_block}
+    return read_nir(path, dt=dt, reset=reset, **said)
 
 
 def write(network: Network, path: Path, style: str = "standard", for_: str | None = None) -> tuple[str, ...]:

@@ -34,7 +34,14 @@ def test_convert_writes_a_style_and_lists_repairs(soft: Path, capsys) -> None:
     assert "Threshold" in {type(node).__name__ for node in nir.read(other).nodes.values()}
     again = soft.with_name("again.nir")
     assert cli.main(["convert", str(other), "-o", str(again), "--ignore-block", "--dt", "1e-3", "--json"]) == 0
-    assert any("one step later" in line for line in said(capsys)["repairs"])
+    repairs = said(capsys)["repairs"]
+    assert any("one step later" in line for line in repairs)
+    for path, more in ((other, ["--ignore-block", "--dt", "1e-3"]), (again, [])):
+        assert cli.main(["inspect", str(path), *more]) == 0
+        out = capsys.readouterr().out
+        assert all(f"\nrepaired: {line}" in out for line in repairs)
+        assert cli.main(["inspect", str(path), *more, "--json"]) == 0
+        assert said(capsys)["repairs"] == repairs
     assert sorted(sd.read(again).population) == ["p", "p_v"]
 
 
@@ -71,9 +78,15 @@ def test_every_reading_option_reaches_the_reader(tmp_path: Path, capsys) -> None
     net = sd.read(path, 1e-3, "by-threshold", delays={("b", "a"): 2}, kind="counts", integrators="per-step")
     assert {p.name: p.delay for p in net.projections} == {"input->a": 0, "a->b": 0, "b->a": 2}
     assert float(net.population["a"].rule.receptors[0].gain) == 1.0
-    for bad in (["--delay", "b=1"], ["--delay", "a->b=x"], ["--kind", "odd"], ["--integrators", "odd"]):
+    for bad in (
+        ["--delay", "b=1"],
+        ["--unit", "odd"],
+        ["--delay", "a->b=x"],
+        ["--kind", "odd"],
+        ["--integrators", "odd"],
+    ):
         assert cli.main([*given, *bad]) == 2
-        assert said(capsys)["error"][0]["code"] in ("SD800", "SD409")
+        assert said(capsys)["error"][0]["code"] in ("SD800", "SD409", "SD419")
     for command in ("lint", "place", "run", "quantize", "compare"):
         assert cli.main([command, "--help"]) == 0
         assert "--ignore-block" in capsys.readouterr().out

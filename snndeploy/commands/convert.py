@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from snndeploy.commands import options as opt
-from snndeploy.commands.models import describe
+from snndeploy.commands.models import describe, repairs_of
 from snndeploy.commands.output import say, show
 
 
@@ -32,7 +32,7 @@ def convert(
     check_output(output, (model,))
     net = reading.of(model)
     notes = verbs.write(net, output, style, for_)
-    repairs = [line for line in net.provenance.get("repairs", "").split("\n") if line]
+    repairs = repairs_of(net)
     lines = [*(f"repaired: {line}" for line in repairs), *(f"import it with {line}" for line in notes[:1]), *notes[1:]]
     document = {"output": str(output), "style": style, "for": for_, "repairs": repairs, "notes": list(notes)}
     show({**document, "network": describe(net)}, json, "\n".join(lines or ["nothing had to be repaired"]))

@@ -55,11 +55,13 @@ def capture(
 
 @opt.reads
 def inspect(model: opt.Model, reading: opt.Reading = opt.UNSAID, json: opt.Json = False) -> None:
-    """Print the network in a NIR file as a table."""
+    """Print the network in a file as a table, and everything that was repaired in the file."""
     from snndeploy.network.table import render
 
     net = reading.of(model)
-    show({"model": str(model), "network": describe(net)}, json, render(net))
+    repairs = repairs_of(net)
+    text = "\n".join([render(net), *(f"repaired: {line}" for line in repairs)])
+    show({"model": str(model), "network": describe(net), "repairs": repairs}, json, text)
 
 
 @opt.reads
@@ -90,6 +92,11 @@ def lint(
         report(found)
     if bad:
         raise typer.Exit(1)
+
+
+def repairs_of(network: Any) -> list[str]:
+    """What was put right when the network was first read, a line each."""
+    return [line for line in network.provenance.get("repairs", "").split("\n") if line]
 
 
 def describe(network: Any) -> dict[str, Any]:

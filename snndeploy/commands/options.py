@@ -28,6 +28,9 @@ Kind = Annotated[str, typer.Option("--kind", help="Of the inputs: binary, counts
 Integrators = Annotated[
     str, typer.Option("--integrators", help="Whether r of I and IF is per-second or, as some writers mean, per-step.")
 ]
+Unit = Annotated[
+    str | None, typer.Option("--unit", help="Of the times in a file where it is open: s, ms or steps (of dt).")
+]
 IgnoreBlock = Annotated[bool, typer.Option("--ignore-block", help="Read the plain fields alone, as other readers do.")]
 KINDS = ("binary", "counts", "real")
 READING: dict[str, tuple[Any, Any]] = {
@@ -36,6 +39,7 @@ READING: dict[str, tuple[Any, Any]] = {
     "delay": (Delay, None),
     "kind": (Kind, "binary"),
     "integrators": (Integrators, "per-second"),
+    "unit": (Unit, None),
     "ignore_block": (IgnoreBlock, False),
 }
 Target = Annotated[str, typer.Option("--target", help="loihi1, loihi2 or a .toml file.", show_default=False)]
@@ -53,6 +57,7 @@ class Reading:
     delay: tuple[str, ...] = ()
     kind: str = "binary"
     integrators: str = "per-second"
+    unit: str | None = None
     ignore_block: bool = False
 
     def of(self, path: Path) -> Network:
@@ -74,6 +79,7 @@ class Reading:
             delays=delays(self.delay),
             kind=kind,
             integrators=self.integrators,
+            unit=self.unit,
             ignore_block=self.ignore_block,
         )
 

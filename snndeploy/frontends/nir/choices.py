@@ -13,6 +13,11 @@ from snndeploy.frontends.nir.neurons import RESETS
 from snndeploy.network.network import InputKind
 
 Delays = Mapping[tuple[str, str], int]
+TIMES = ("tau", "tau_mem", "tau_syn")
+# seconds, or per second, where a file says nothing; NIR's own table says ms, and every exporter writes seconds
+UNITS = {"s": "seconds", "ms": "milliseconds", "steps": "steps"}
+# a typical time constant beyond this many seconds is a number of milliseconds or of steps
+LONGEST = 2.0
 
 
 @dataclass(frozen=True)
@@ -24,6 +29,15 @@ class Choices:
     delays: Delays = field(default_factory=dict)
     kind: InputKind = "binary"
     integrators: str = "per-second"
+    unit: str | None = None
+
+    @property
+    def step(self) -> float:
+        """dt in the unit of the file."""
+        assert self.dt is not None
+        if self.unit == "steps":
+            return 1.0
+        return float(f"{self.dt * 1e3:.15g}") if self.unit == "ms" else self.dt
 
 
 def check(graph: Graph, flat: Flat, choices: Choices, notes: Notes) -> None:
@@ -32,20 +46,7 @@ def check(graph: Graph, flat: Flat, choices: Choices, notes: Notes) -> None:
         notes.wrong("SD408", "dt", "NIR has no time step, and none was given", "say it in seconds: dt=1e-4")
     elif not (np.isfinite(dt) and dt > 0):
         notes.wrong("SD408", "dt", f"{dt} s is not a positive time", "say it in seconds: dt=1e-4")
-    else:
-        for name, node in flat.nodes.items():
-            for each in ("tau", "tau_mem", "tau_syn"):
-                value = node.fields.get(each)
-                if isinstance(value, str) or value is None or not value.size or not (np.asarray(value) > 0).all():
-                    continue
-                low = float(np.min(value))
-                if 1 - dt / low < -1e-7:
-                    notes.wrong(
-                        "SD406",
-                        f"node {name!r}, {each}",
-                        f"{low:g} s is shorter than dt = {dt:g} s: the decay 1 - dt/{each} would be {1 - dt / low:g}",
-                        f"read it with dt <= {low:g}",
-                    )
+    _check_times(graph, flat, choices, notes)
     if choices.reset is not None and choices.reset not in RESETS:
         notes.wrong("SD409", "reset", f"{choices.reset!r} is unknown", f"choose from {', '.join(RESETS)}")
     spiking = [n for n, node in flat.nodes.items() if node.type in SPIKING - {"Threshold"}]
@@ -76,6 +77,43 @@ def check(graph: Graph, flat: Flat, choices: Choices, notes: Notes) -> None:
         notes.repaired(f"nodes {', '.join(bare)}: without a w_in, taken as 1 (nir before 1.0 lost it)")
     if choices.integrators not in ("per-second", "per-step"):
         notes.wrong("SD409", "integrators", f"{choices.integrators!r} is unknown", "choose per-second or per-step")
+
+
+def _check_times(graph: Graph, flat: Flat, choices: Choices, notes: Notes) -> None:
+    """The unit of the time constants is said where it is open, and none is shorter than a step."""
+    if choices.unit is not None and choices.unit not in UNITS:
+        notes.wrong("SD419", "unit", f"{choices.unit!r} is unknown", f"choose from {', '.join(UNITS)}")
+        return
+    found = {
+        (name, each): np.asarray(node.fields[each], np.float64)
+        for name, node in sorted(flat.nodes.items())
+        for each in TIMES
+        if isinstance(node.fields.get(each), np.ndarray)
+    }
+    found = {at: value for at, value in found.items() if value.size and np.isfinite(value).all() and (value > 0).all()}
+    known = choices.dt is not None and np.isfinite(choices.dt) and choices.dt > 0
+    typical = float(np.median([np.median(value) for value in found.values()])) if found else 0.0
+    # of a file with a block the unit is known; and where milliseconds would be shorter than dt, they were not meant
+    others = graph.block is None and not (known and choices.dt is not None and typical * 1e-3 < choices.dt)
+    if choices.unit is None and typical > LONGEST and others:
+        what = f"NIR has no unit, and as seconds its time constants would be about {typical:g} s"
+        say = "unit='ms' for milliseconds, unit='steps' where tau counts steps of dt, unit='s' if it is seconds"
+        notes.wrong("SD419", "unit", what, f"say it: {say}")
+    if not known:
+        return
+    step, word = choices.step, {"steps": "steps"}.get(choices.unit or "s", choices.unit or "s")
+    for (name, each), value in found.items():
+        low = float(value.min())
+        if 1 - step / low < -1e-7:
+            what = f"{low:g} {word} is shorter than dt = {step:g} {word}"
+            notes.wrong(
+                "SD406",
+                f"node {name!r}, {each}",
+                f"{what}: the decay 1 - dt/{each} would be {1 - step / low:g}",
+                f"read it with dt <= {low * (1e-3 if word == 'ms' else 1):g}"
+                if word != "steps"
+                else "say another unit",
+            )
 
 
 def _all_one(value: Field | None) -> bool:

@@ -39,7 +39,7 @@ def decode(graph: Graph, choices: Choices, notes: Notes) -> Network | None:
     if notes.fatal():
         return None
     assert choices.dt is not None
-    arriving = follow(shaped, choices.dt, notes)
+    arriving = follow(shaped, choices.step, notes)
     if notes.fatal():
         return None
     outputs = _outputs(shaped)
@@ -95,10 +95,9 @@ def _outputs(shaped: Shaped) -> dict[str, str]:
 
 def _rule(shaped: Shaped, name: str, choices: Choices, notes: Notes) -> Rule:
     node, parameters = shaped.flat.nodes[name], shaped.parameters[name]
-    assert choices.dt is not None
     integrator = node.type in ("I", "IF")
     per_step = integrator and choices.integrators == "per-step"
-    e = euler(node.type, parameters, 1.0 if per_step else choices.dt)
+    e = euler(node.type, parameters, 1.0 if per_step else choices.step)
     if per_step:
         notes.repaired(f"node {name!r}: r is per step, as integrators='per-step' says")
     if e.snapped.count:

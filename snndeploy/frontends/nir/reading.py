@@ -59,6 +59,7 @@ def read(
     delays: Delays | None = None,
     kind: InputKind = "binary",
     integrators: str = "per-second",
+    unit: str | None = None,
     ignore_block: bool = False,
     limits: Limits | None = None,
 ) -> Network:
@@ -75,6 +76,7 @@ def read(
         delays: {(source, target): steps} between neurons, for loops that can be read in several ways.
         kind: of the inputs; NIR files do not say it.
         integrators: whether r of I and IF is per second, as NIR defines it, or per step, as some writers mean it.
+        unit: of the times in the file, "s", "ms" or "steps" (of dt). None: seconds, unless they would be too long.
         ignore_block: read the plain fields alone.
         limits: what the file may cost; it is opened in a child process.
 
@@ -86,11 +88,11 @@ def read(
     if isinstance(held, NetFile):
         from snndeploy.frontends.lavadl import reading
 
-        if reset not in (None, "to-zero") or delays or ignore_block:
-            what = "lava-dl's neurons reset to zero, and its files hold neither loops nor a block"
-            raise SnnDeployError(Finding("SD409", f"{path}: reset, delays, ignore_block", what, "leave them out"))
+        if reset not in (None, "to-zero") or delays or unit or ignore_block:
+            what = "lava-dl's neurons reset to zero, and its files hold neither loops, nor times, nor a block"
+            raise SnnDeployError(Finding("SD409", f"{path}: reset, delays, unit, ignore_block", what, "leave them out"))
         return reading.network(held, str(path), dt, kind)
-    report = _report(held, path, Choices(dt, reset, delays or {}, kind, integrators), ignore_block)
+    report = _report(held, path, Choices(dt, reset, delays or {}, kind, integrators, unit), ignore_block)
     raise_errors(report.findings)
     assert report.network is not None
     return report.network
@@ -104,6 +106,7 @@ def inspect(
     delays: Delays | None = None,
     kind: InputKind = "binary",
     integrators: str = "per-second",
+    unit: str | None = None,
     ignore_block: bool = False,
     limits: Limits | None = None,
 ) -> Report:
@@ -112,7 +115,7 @@ def inspect(
     Raises:
         SnnDeployError SD401-SD404, SD801: the file cannot be opened as a graph.
     """
-    return _report(load(path, limits), path, Choices(dt, reset, delays or {}, kind, integrators), ignore_block)
+    return _report(load(path, limits), path, Choices(dt, reset, delays or {}, kind, integrators, unit), ignore_block)
 
 
 def _report(graph: Graph, path: str | os.PathLike[str], choices: Choices, ignore_block: bool) -> Report:
@@ -189,6 +192,8 @@ def _check_agrees(network: Network, choices: Choices, notes: Notes) -> None:
         notes.wrong("SD418", "delays", "they were given, and the file says every delay", fix)
     if choices.integrators != "per-second":
         notes.wrong("SD418", "integrators", f"{choices.integrators!r} was given, and the file says every gain", fix)
+    if choices.unit not in (None, "s"):
+        notes.wrong("SD418", "unit", f"{choices.unit!r} was given, and the file says every decay", fix)
     if choices.reset is None:
         return
     if choices.reset not in RESETS:

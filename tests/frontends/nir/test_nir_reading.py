@@ -362,3 +362,46 @@ def test_a_node_without_a_graph(tmp_path: Path) -> None:
     assert [each.shape for each in report.network.inputs] == [(3,)]
     assert report.network.outputs == ("lif",)
     assert sum("is added at node 'lif'" in line for line in report.repairs) == 2
+
+
+def in_unit(times: float) -> list[Any]:
+    """A chain with every field that is a time or per time, in units of 1/times seconds."""
+    cuba = nir.CubaLIF(full(5e-3 * times), full(0.02 * times), full(8), full(0), full(0.2), full(0), full(1.5))
+    return [
+        nir.IF(full(400 / times), full(1), full(0)),
+        nir.Delay(full(2e-3 * times)),
+        lif(tau=full(0.02 * times)),
+        cuba,
+    ]
+
+
+def test_the_unit_of_times(tmp_path: Path) -> None:
+    seconds, thousandths = (chain(tmp_path / f"{n}.nir", *in_unit(n)) for n in (1, 1000))
+    wanted = read(seconds, DT)
+    text = refusal(thousandths, DT)
+    assert "SD419" in text
+    assert "as seconds its time constants would be about 20 s" in text
+    assert all(f"unit='{unit}'" in text for unit in ("s", "ms", "steps"))
+    assert "SD419" in refusal(thousandths)
+    # steps of 1 ms are milliseconds, and with a dt of their size there is nothing to ask
+    for said in ({"dt": DT, "unit": "ms"}, {"dt": DT, "unit": "steps"}, {"dt": 1.0}, {"dt": 1.0, "unit": "s"}):
+        found = read(thousandths, **said)
+        for a, b in zip(wanted.populations, found.populations, strict=True):
+            assert equal(a.rule, b.rule)
+        assert [p.delay for p in found.projections] == [p.delay for p in wanted.projections] == [0, 2, 0]
+        assert found.dt == said["dt"]
+    x = np.ones((60, 1, 3))
+    assert run(wanted, x).spikes["d"].sum() > 5
+    assert read(thousandths, DT, unit="s").population["c"].rule.beta > 0.9999
+    assert "SD419 " in refusal(seconds, DT, unit="min")
+    assert "0.005 ms is shorter than dt = 1 ms" in refusal(seconds, DT, unit="ms")
+    assert "0.005 steps is shorter than dt = 1 steps" in refusal(seconds, DT, unit="steps")
+
+
+def test_the_unit_of_a_file_with_a_block_is_known(tmp_path: Path) -> None:
+    network = float_network(np.random.default_rng(1)).with_(dt=1e3)
+    write(network, tmp_path / "m.nir")
+    assert read(tmp_path / "m.nir", unit="s").dt == 1e3
+    for unit in ("ms", "steps"):
+        with pytest.raises(SnnDeployError, match="SD418 .*unit"):
+            read(tmp_path / "m.nir", unit=unit)
