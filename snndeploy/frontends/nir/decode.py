@@ -20,12 +20,12 @@ from snndeploy.frontends.nir.early import modern
 from snndeploy.frontends.nir.graph import NEURONS, SPIKING, Graph
 from snndeploy.frontends.nir.nested import PASS, Notes, flatten
 from snndeploy.frontends.nir.neurons import compact, euler, reset_of
+from snndeploy.frontends.nir.order import ordered
 from snndeploy.frontends.nir.paths import Path, delayed, fired_by, follow, named
 from snndeploy.frontends.nir.shapes import Shaped, infer, with_ends
 from snndeploy.network.arrays import Array
 from snndeploy.network.network import Input, Network, Population
 from snndeploy.network.rule import Receptor, Reset, Rule
-from snndeploy.network.timing import update_order
 
 
 def decode(graph: Graph, choices: Choices, notes: Notes) -> Network | None:
@@ -66,18 +66,7 @@ def decode(graph: Graph, choices: Choices, notes: Notes) -> Network | None:
         return None
     inputs = tuple(Input(n, shaped.out[n], choices.kind) for n in sorted(flat.nodes) if flat.nodes[n].type == "Input")
     names = tuple(dict.fromkeys(outputs[n] for n in sorted(outputs)))
-    return _sorted(Network(choices.dt, inputs, tuple(populations), tuple(made), names))
-
-
-def _sorted(network: Network) -> Network:
-    """In the order of computation, so that a table of it can be read."""
-    place = {name: i for i, name in enumerate(n for group in update_order(network) for n in group)}
-    return network.with_(
-        populations=tuple(sorted(network.populations, key=lambda p: place[p.name])),
-        projections=tuple(
-            sorted(network.projections, key=lambda p: (place[p.target], place.get(p.source, -1), p.name))
-        ),
-    )
+    return ordered(Network(choices.dt, inputs, tuple(populations), tuple(made), names))
 
 
 def _outputs(shaped: Shaped) -> dict[str, str]:

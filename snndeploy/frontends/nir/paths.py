@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from snndeploy.frontends.nir.choices import Delays
 from snndeploy.frontends.nir.linear import LINEAR
 from snndeploy.frontends.nir.nested import Notes
+from snndeploy.frontends.nir.order import total
 from snndeploy.frontends.nir.shapes import Shaped
 from snndeploy.network.arrays import Array
 from snndeploy.network.maps import Map, Scale, chain_apply
@@ -39,11 +40,6 @@ class Arriving:
     paths: list[Path] = field(default_factory=list)
     constants: dict[int, Array] = field(default_factory=dict)
 
-    def add(self, other: Arriving) -> None:
-        self.paths += other.paths
-        for onset, value in other.constants.items():
-            self.constants[onset] = self.constants[onset] + value if onset in self.constants else value
-
 
 def follow(shaped: Shaped, dt: float, notes: Notes) -> dict[str, Arriving]:
     """What arrives at every node. Linear nodes are taken in the order in which they depend on each other."""
@@ -60,7 +56,7 @@ def follow(shaped: Shaped, dt: float, notes: Notes) -> dict[str, Arriving]:
     total = 0
     while ready:
         name = ready.pop()
-        found[name] = _sum(before[name], leaving)
+        found[name] = _sum(leaving[a] for a in before[name])
         total += len(found[name].paths)
         if total > PATHS_LIMIT:
             notes.wrong("SD402", f"node {name!r}", f"more than {PATHS_LIMIT:,} ways lead here", "merge linear nodes")
@@ -78,28 +74,33 @@ def follow(shaped: Shaped, dt: float, notes: Notes) -> dict[str, Arriving]:
         return found
     for name in nodes:
         if name not in linear:
-            found[name] = _sum(before[name], leaving)
+            found[name] = _sum(leaving[a] for a in before[name])
     return found
 
 
-def _sum(sources: list[str], leaving: Mapping[str, Arriving]) -> Arriving:
+def _sum(arriving: Iterable[Arriving]) -> Arriving:
+    """Everything together, whatever the order it comes in."""
     whole = Arriving()
-    for each in sources:
-        whole.add(leaving[each])
+    constants: dict[int, list[Array]] = defaultdict(list)
+    for each in arriving:
+        whole.paths += each.paths
+        for onset, value in each.constants.items():
+            constants[onset].append(value)
+    whole.constants = {onset: total(values) for onset, values in constants.items()}
     return whole
 
 
 def _through(shaped: Shaped, name: str, arriving: Arriving, dt: float, notes: Notes) -> Arriving:
     node = shaped.flat.nodes[name]
     step = shaped.linear[name]
-    result = Arriving()
+    parts = []
     for late, mask in _delays(shaped, name, dt, notes) if node.type == "Delay" else [(0, None)]:
         maps = step.maps if mask is None else (Scale(mask),)
-        result.paths += [Path(p.source, (*p.maps, *maps), p.delay + late, (*p.via, name)) for p in arriving.paths]
-        result.add(Arriving([], {onset + late: chain_apply(maps, c) for onset, c in arriving.constants.items()}))
+        paths = [Path(p.source, (*p.maps, *maps), p.delay + late, (*p.via, name)) for p in arriving.paths]
+        parts.append(Arriving(paths, {onset + late: chain_apply(maps, c) for onset, c in arriving.constants.items()}))
     if step.bias is not None and step.bias.any():
-        result.add(Arriving([], {0: step.bias}))
-    return result
+        parts.append(Arriving([], {0: step.bias}))
+    return _sum(parts)
 
 
 def _delays(shaped: Shaped, name: str, dt: float, notes: Notes) -> list[tuple[int, Array | None]]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import prod
 
 import numpy as np
 
 from snndeploy.frontends.nir.graph import NEURONS, Node
 from snndeploy.frontends.nir.linear import LINEAR, NEURONS_LIMIT, Linear, MisfitError, fitted, linear, rank
+from snndeploy.frontends.nir.misshapen import believed, corrected
 from snndeploy.frontends.nir.nested import Flat, Notes
 from snndeploy.network.arrays import Array
 from snndeploy.network.maps import Shape
@@ -17,13 +18,17 @@ from snndeploy.network.maps import Shape
 
 @dataclass
 class Shaped:
-    """A graph with shapes: maps of linear nodes, parameters of neurons at full shape, shapes of what leaves."""
+    """A graph with shapes: maps of linear nodes, parameters of neurons at full shape, shapes of what leaves.
+
+    `wrong` has what nir takes for the shape of what leaves, where that is another (`misshapen.py`).
+    """
 
     flat: Flat
     before: dict[str, list[str]]
     out: dict[str, Shape]
     linear: dict[str, Linear]
     parameters: dict[str, dict[str, Array]]
+    wrong: dict[str, Shape] = field(default_factory=dict)
 
 
 def with_ends(flat: Flat, notes: Notes) -> Flat:
@@ -106,7 +111,7 @@ def infer(flat: Flat, notes: Notes) -> Shaped:
             continue
         pending.discard(name)
         source = next(b for b in before[name] if b in shaped.out)
-        _arrive(shaped, name, shaped.out[source], notes)
+        _arrive(shaped, name, shaped.out[source], notes, shaped.wrong.get(source))
         ready += [n for n in after[name] if n in pending and name in shaped.out]
     if not notes.fatal():
         for name in sorted(pending):
@@ -129,9 +134,12 @@ def _input_shape(name: str, node: Node, consumers: list[Node], notes: Notes) -> 
     return shape
 
 
-def _arrive(shaped: Shaped, name: str, shape: Shape, notes: Notes) -> None:
-    """Fits node `name` to the shape that arrives, and notes what leaves."""
+def _arrive(shaped: Shaped, name: str, shape: Shape, notes: Notes, wrong: Shape | None = None) -> None:
+    """Fits node `name` to the shape that arrives, and notes what leaves. `wrong`: what nir takes for that shape."""
     node = shaped.flat.nodes[name]
+    if wrong is not None:
+        node = corrected(name, node, wrong, shape, notes)
+    taken = wrong or shape
     try:
         if node.type == "Output" or node.type == "Pass":
             _check_end(name, node, shape, notes)
@@ -144,6 +152,9 @@ def _arrive(shaped: Shaped, name: str, shape: Shape, notes: Notes) -> None:
         notes.wrong("SD407", f"node {name!r} ({node.type})", str(problem), "correct the shapes in the file")
         return
     shaped.out[name] = shape
+    taken = believed(node, shaped.linear.get(name), taken)
+    if taken != shape:
+        shaped.wrong[name] = taken
 
 
 def _check_end(name: str, node: Node, shape: Shape, notes: Notes) -> None:

@@ -405,3 +405,71 @@ def test_the_unit_of_a_file_with_a_block_is_known(tmp_path: Path) -> None:
     for unit in ("ms", "steps"):
         with pytest.raises(SnnDeployError, match="SD418 .*unit"):
             read(tmp_path / "m.nir", unit=unit)
+
+
+def stretched(path: Path, spread: bool = False) -> tuple[Path, nir.Conv2d, Any]:
+    """A graph that passes nir's own checks: behind a 3 x 5 kernel it takes 18 for a width of 16."""
+    rng = np.random.default_rng(0)
+    conv = nir.Conv2d((10, 20), rng.normal(0.2, 0.4, (2, 1, 3, 5)), 1, 0, 1, 1, rng.normal(0, 0.1, 2))
+
+    def full(low: float, high: float) -> np.ndarray:
+        return np.broadcast_to(rng.uniform(low, high, (2, 1, 1)), (2, 8, 18)).copy()
+
+    node = nir.LIF(full(4e-3, 9e-3), full(2, 4), full(0, 0.1), full(0.5, 1), full(-0.2, 0))
+    if spread:
+        node.v_threshold[0, 0, 3] += 0.5
+    pool = nir.AvgPool2d(np.array([2, 2]), np.array([2, 2]), np.array([0, 0]))
+    last = nir.Conv2d((4, 9), np.ones((1, 2, 2, 2)), 1, 0, 1, 1, np.zeros(1))
+    nodes = {"i": nir.Input(np.array([1, 10, 20])), "c": conv, "n": node, "p": pool, "d": last}
+    nodes |= {"o": nir.Output(np.array([1, 3, 8]))}
+    return save(path, nodes, list(itertools.pairwise(nodes)), check=True), conv, node
+
+
+def test_shapes_that_nir_computes_wrongly(tmp_path: Path) -> None:
+    import torch
+
+    path, conv, node = stretched(tmp_path / "x.nir")
+    report = inspect(path, DT)
+    assert report.network is not None, report
+    assert sum("which nir took for the shape in front" in line for line in report.repairs) == 3
+    x = np.random.default_rng(1).random((40, 1, 10, 20)) < 0.4
+    drive = torch.conv2d(torch.tensor(x * 1.0), torch.tensor(conv.weight), torch.tensor(conv.bias)).numpy()
+    assert drive.shape[1:] == (2, 8, 16)
+    for field in ("tau", "r", "v_leak", "v_threshold", "v_reset"):
+        setattr(node, field, getattr(node, field)[..., :16].reshape(-1))
+    emitted, _ = literal(node, drive.reshape(40, -1))
+    trace = run(report.network, x[:, None], record=("spikes", "v"))
+    assert np.array_equal(trace.spikes["n"][:, 0].reshape(40, -1), emitted)
+    assert emitted.sum() > 500
+    pooled = torch.nn.functional.avg_pool2d(torch.tensor(emitted.reshape(40, 2, 8, 16)), 2)
+    last = torch.conv2d(pooled, torch.ones(1, 2, 2, 2, dtype=torch.float64))
+    assert np.allclose(trace.v["o"][:, 0], last.numpy())
+
+
+def test_wrong_shapes_whose_values_differ_are_refused(tmp_path: Path) -> None:
+    path, *_ = stretched(tmp_path / "x.nir", spread=True)
+    assert "v_threshold has shape (2, 8, 18), what arrives has (2, 8, 16)" in refusal(path, DT)
+
+
+@pytest.mark.parametrize("dims", [1, 2])
+@pytest.mark.parametrize("declared", [False, True])
+def test_groups(tmp_path: Path, dims: int, declared: bool) -> None:
+    """nir forgets them in its shapes, so that its own files do not come back."""
+    import torch
+
+    rng = np.random.default_rng(0)
+    size = (6, 5)[:dims]
+    weight, bias = rng.normal(size=(6, 2, *(3,) * dims)), rng.normal(size=6)
+    shape: Any = (size if dims == 2 else size[0]) if declared else None
+    conv = getattr(nir, f"Conv{dims}d")(shape, weight, 1, 1, 1, 3, bias)
+    if not declared:
+        conv.input_shape = size if dims == 2 else size[0]
+    nodes = {"i": nir.Input(np.array([6, *size])), "c": conv, "o": nir.Output(np.array([6, *size]))}
+    path = save(tmp_path / "x.nir", nodes, [("i", "c"), ("c", "o")], check=False)
+    if not declared:
+        with h5py.File(path, "r+") as file:
+            del file["node/nodes/c/input_shape"]
+    x = rng.random((5, 6, *size)) < 0.5
+    f = torch.conv2d if dims == 2 else torch.conv1d
+    wanted = f(*map(torch.tensor, (x * 1.0, weight, bias)), padding=1, groups=3)
+    assert np.allclose(run(read(path, DT), x[:, None]).v["o"][:, 0], wanted.numpy())
