@@ -106,6 +106,8 @@ CODES: dict[str, str] = {
     "SD312": "the module itself fails",
     "SD313": "the module has no neuron or no output",
     "SD314": "a module has hooks",
+    "SD315": "an input is never used",
+    "SD316": "a sample does not fit the arguments of forward",
     # networks as modules of snnTorch and Norse
     "SD330": "a framework cannot hold a part of the network",
     "SD331": "a rebuilt module differs from its network",

@@ -128,7 +128,9 @@ def inputs_of(path: str | os.PathLike[str] | None) -> Iterator[None]:
         yield
     except SnnDeployError as problem:
         raise type(problem)(
-            replace(f, where=f"{path}: {f.where}") if path and f.where.startswith(("input", "calibration")) else f
+            replace(f, where=f"{path}: {f.where}")
+            if path and f.where.startswith(("input", "calibration", "sample"))
+            else f
             for f in problem.findings
         ) from problem
 

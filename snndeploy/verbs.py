@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from snndeploy.conform import Comparison
     from snndeploy.engines import Trace
     from snndeploy.errors import Finding
-    from snndeploy.frontends.tracer import Time
+    from snndeploy.frontends.capturing import Kinds, Times
     from snndeploy.network import Network
     from snndeploy.network.network import Decision, InputKind
     from snndeploy.placement import Placement
@@ -24,8 +24,8 @@ def capture(
     sample: Any,
     dt: float = 1e-3,
     decision: Decision | str | None = None,
-    input_kind: InputKind | None = None,
-    time: Time | None = None,
+    input_kind: Kinds = None,
+    time: Times = None,
 ) -> Network:
     """The network that a snnTorch or Norse module computes, proven on a sample.
 
@@ -34,12 +34,15 @@ def capture(
 
     Args:
         module: a torch module in eval mode, as trained; forward does one step, or holds the loop over time.
-        sample: (time, batch, *shape), NumPy or torch; what the network will be fed with.
+        sample: (time, batch, *shape), NumPy or torch; what the network will be fed with. Several inputs: a tuple in the
+            order of forward's arguments, or a dict by their names, which are then the names of the network's inputs.
         dt: seconds per step.
-        decision: how classes are decided, "spike-count", "last-v" or "max-v"; None: the network decides nothing.
-        input_kind: "binary", "counts" or "real"; read from the sample if nothing is said.
+        decision: how classes are decided, "spike-count", "last-v" or "max-v", of several outputs "output:rule"; None:
+            the network decides nothing.
+        input_kind: "binary", "counts" or "real", or a dict by input; read from the sample if nothing is said.
         time: where the loop over time is: "outside" forward, "inside" it (x: (time, batch, *shape)), or "held": inside,
-            and forward gets one frame that it repeats (the sample is that frame, repeated). None: found out.
+            and forward gets one frame that it repeats (the sample is that frame, repeated). A dict by input where some
+            are held and others are not. None: found out.
 
     Raises:
         SnnDeployError SD3xx: the module holds something that the network cannot; all of it is named.
@@ -47,12 +50,13 @@ def capture(
     """
     from snndeploy.errors import Finding, VerdictError
     from snndeploy.frontends import capture as trace
+    from snndeploy.frontends import read_sample
 
     network = trace(module, sample, dt, decision=decision, input_kind=input_kind, time=time)
     if network.source is None:
         return network
-    framework = network.source.framework
-    same = compare(run(network, sample, "reference", ("spikes", "v")), run(network, sample, framework, ("spikes", "v")))
+    framework, given = network.source.framework, read_sample(module, sample)
+    same = compare(run(network, given, "reference", ("spikes", "v")), run(network, given, framework, ("spikes", "v")))
     if not same.agrees:
         raise VerdictError(
             Finding(
@@ -211,7 +215,7 @@ def run(
     """Runs a network on one engine.
 
     Args:
-        spikes: (time, batch, *shape), or a mapping by name of input.
+        spikes: (time, batch, *shape); for several inputs a mapping by name, or a tuple in the network's order.
         engine: "reference", "torch", "lava", "snntorch" or "norse".
         record: of "spikes", "u", "v".
         raw: keep the engine's own time, latency included, instead of network time.

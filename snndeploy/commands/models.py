@@ -13,41 +13,55 @@ from snndeploy.commands.output import findings_document, progress, report, say, 
 
 def capture(
     source: Annotated[str, typer.Argument(help="file.py:function that returns the module, or the name of a model.")],
-    sample: Annotated[Path, typer.Option("--sample", help=".npy, (time, batch, *shape).")],
+    sample: Annotated[
+        Path,
+        typer.Option(
+            "--sample", help=".npy, (time, batch, *shape); for several inputs a .npz, one array by argument of forward."
+        ),
+    ],
     output: Annotated[Path, typer.Option("--output", "-o", help="The .nir file to write.")],
     weights: Annotated[Path | None, typer.Option("--weights", help="A state_dict; plain tensors only.")] = None,
     dt: Annotated[float, typer.Option("--dt", help="Seconds per step.")] = 1e-3,
     decision: Annotated[
-        str | None, typer.Option("--decision", help="How classes are decided: spike-count, last-v or max-v.")
+        str | None,
+        typer.Option(
+            "--decision", help="How classes are decided: spike-count, last-v or max-v; of several outputs: name:rule."
+        ),
     ] = None,
-    kind: Annotated[str | None, typer.Option("--kind", help="binary, counts or real; read from the sample.")] = None,
+    kind: Annotated[
+        str | None,
+        typer.Option("--kind", help="binary, counts or real, or by input: x=binary,y=real; read from the sample."),
+    ] = None,
+    time: Annotated[
+        str | None,
+        typer.Option(
+            "--time",
+            help="Where the loop over time is: outside forward, inside it, or held: inside, with one frame for "
+            "all steps; or by input: x=inside,y=held. Found out if it is not said.",
+        ),
+    ] = None,
     json: opt.Json = False,
 ) -> None:
     """Capture a trained snnTorch or Norse module as a network, proven on a sample."""
     from snndeploy import models, verbs
-    from snndeploy.errors import error
     from snndeploy.files import check_output, existing, inputs_of, load_arrays
     from snndeploy.network.table import render
 
     given = source.rpartition(":")[0] if ":" in source else source
     existing(sample, "sample file")
     check_output(output, (sample, weights, given))
-    array = load_arrays(sample)
-    if isinstance(array, dict):
-        raise error("SD803", str(sample), f"it holds {len(array)} arrays, one is needed", "np.save(path, x)")
-    for option, value, choice in (
-        ("--decision", decision, ("spike-count", "last-v", "max-v")),
-        ("--kind", kind, ("binary", "counts", "real")),
-    ):
-        if value is not None and value not in choice:
-            raise error("SD800", option, f"{value!r} is not one of its values", f"choose from {', '.join(choice)}")
+    given_arrays = load_arrays(sample)
+    if decision is not None:
+        opt.choice("--decision", decision.rpartition(":")[2], ("spike-count", "last-v", "max-v"))
+    kinds: Any = opt.by_name("--kind", kind, opt.KINDS)
+    places: Any = opt.by_name("--time", time, ("outside", "inside", "held"))
     module = models.build(source, weights)
-    chosen: Any = kind
     with progress("capture and prove", json) as update, inputs_of(sample):
-        net = verbs.capture(module, array, dt, decision, chosen)
+        net = verbs.capture(module, given_arrays, dt, decision, kinds, places)
         update(1, 1)
     verbs.write(net, output)
-    steps, batch = array.shape[:2]
+    first = next(iter(given_arrays.values())) if isinstance(given_arrays, dict) else given_arrays
+    steps, batch = first.shape[:2]
     proof = {"steps": steps, "samples": batch, "spikes": "equal, or proven ties"}
     show({"output": str(output), "network": describe(net), "proof": proof}, json, render(net))
     say(f"{output}: module and network agree on {batch} samples of {steps} steps", json)

@@ -69,9 +69,7 @@ class Reading:
         from snndeploy import verbs
         from snndeploy.files import existing
 
-        if self.kind not in KINDS:
-            raise error("SD800", "--kind", f"{self.kind!r} is not one of its values", f"choose from {', '.join(KINDS)}")
-        kind: Any = self.kind
+        kind: Any = choice("--kind", self.kind, KINDS)
         return verbs.read(
             existing(path, "NIR file"),
             self.dt,
@@ -120,6 +118,21 @@ def delays(pairs: Iterable[str]) -> dict[tuple[str, str], int]:
             raise error("SD800", f"--delay {pair}", "it is not of the form source->target=steps", "--delay 'a->b=1'")
         found[source, target] = int(steps)
     return found
+
+
+def choice(option: str, value: str, values: tuple[str, ...]) -> str:
+    """`value`, if it is one of the option's. Raises SD800."""
+    if value not in values:
+        raise error("SD800", option, f"{value!r} is not one of its values", f"choose from {', '.join(values)}")
+    return value
+
+
+def by_name(option: str, text: str | None, values: tuple[str, ...]) -> str | dict[str, str] | None:
+    """ "real" -> "real"; "x=real,y=binary" -> {"x": "real", "y": "binary"}. Raises SD800."""
+    if text is None or "=" not in text:
+        return None if text is None else choice(option, text, values)
+    pairs = [each.rpartition("=") for each in words(text)]
+    return {name.strip(): choice(option, value.strip(), values) for name, _, value in pairs}
 
 
 def words(text: str) -> tuple[str, ...]:

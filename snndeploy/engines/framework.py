@@ -24,9 +24,8 @@ from snndeploy.errors import Finding, SnnDeployError, error
 from snndeploy.frontends import capturing, rebuild
 from snndeploy.frontends.neurons import FAMILIES
 from snndeploy.frontends.preserve import preserved
-from snndeploy.frontends.step_outputs import returned
 from snndeploy.frontends.stepping import Stepping
-from snndeploy.frontends.whole_outputs import leaves
+from snndeploy.frontends.structures import pick
 from snndeploy.network.arrays import Array, equal
 from snndeploy.network.network import Network, Source
 
@@ -48,12 +47,11 @@ def refusals(framework: str, network: Network) -> list[Finding]:
     if source is None or source.framework != framework:
         return rebuild.refusals(framework, network)
     fix = "capture the module again, or use engine 'reference', 'torch' or 'lava'"
-    if network.form == "integer" or len(network.inputs) != 1:
+    how = source.stepping
+    if network.form == "integer" or {*network.input} != {slot.name for slot in how.arguments.slots}:
         return [Finding("SD531", where, "the network was changed after its capture", fix)]
-    given = network.inputs[0]
     try:
-        how = source.stepping
-        now = capturing.trace(source.module, how.batch, given.shape, network.dt, given.kind, how.time, how.steps)
+        now = capturing.trace(source.module, how, network.inputs, network.dt)
     except SnnDeployError as problem:
         what = f"the module can no longer be captured: {problem.findings[0]}"
         return [Finding("SD531", where, what, "undo the change to the module")]
@@ -84,7 +82,6 @@ def run_module(framework: str, job: Job, source: Source, views: Mapping[str, reb
     """
     network = job.network
     module, stepping = source.module, source.stepping
-    inputs = job.inputs[network.inputs[0].name]
     kept: dict[str, dict[str, list[Array]]] = {what: defaultdict(list) for what in ("spikes", "u", "v")}
     dtype, device = _type(module)
     with preserved(module), torch.no_grad():
@@ -95,7 +92,7 @@ def run_module(framework: str, job: Job, source: Source, views: Mapping[str, reb
                 if type(each) in FAMILIES:
                     FAMILIES[type(each)].clear(each)
             do = _steps if stepping.time == "outside" else _whole
-            do(framework, module, stepping, inputs, dtype, device, kept, job)
+            do(framework, module, stepping, dtype, device, kept, job)
         finally:
             for handle in handles:
                 handle.remove()
@@ -125,6 +122,10 @@ def _viewed(
     return notes
 
 
+def _tensor(array: Array, dtype: torch.dtype, device: torch.device) -> torch.Tensor:
+    return torch.as_tensor(np.ascontiguousarray(array), dtype=dtype, device=device)
+
+
 def _type(module: torch.nn.Module) -> tuple[torch.dtype, torch.device]:
     first = next(iter(module.parameters()), None)
     return (torch.float32, torch.device("cpu")) if first is None else (first.dtype, first.device)
@@ -134,21 +135,21 @@ def _steps(
     framework: str,
     module: torch.nn.Module,
     stepping: Stepping,
-    inputs: Array,
     dtype: torch.dtype,
     device: torch.device,
     kept: dict[str, dict[str, list[Array]]],
     job: Job,
 ) -> None:
-    steps, batch = inputs.shape[:2]
+    steps, batch = next(iter(job.inputs.values())).shape[:2]
     states: dict[str, Any] = {
         name: None if shape is None else torch.zeros(batch, *shape, dtype=dtype, device=device)
         for name, shape in stepping.starts.items()
     }
     for t in range(steps):
-        x = torch.as_tensor(np.ascontiguousarray(inputs[t]), dtype=dtype, device=device)
+        frames = {name: _tensor(array[t], dtype, device) for name, array in job.inputs.items()}
+        args, named = stepping.arguments.call(frames)
         try:
-            result = returned(module(x, **states))
+            result = module(*args, **named, **states)
         except Exception as problem:
             text = str(problem).split("\n")[0][:200]
             raise error(
@@ -157,10 +158,10 @@ def _steps(
                 f"the module raises {type(problem).__name__}: {text}",
                 f"it was captured with {stepping.batch} samples and runs with {batch}; forward must take any batch",
             ) from None
-        states = {argument: result[place] for argument, place in stepping.feeds.items()}
+        states = {argument: pick(result, place) for argument, place in stepping.feeds.items()}
         for name, place in stepping.heads.items():
             if "v" in job.record:
-                kept["v"][name].append(result[place].detach().cpu().numpy())
+                kept["v"][name].append(pick(result, place).detach().cpu().numpy())
         job.progress(t + 1, steps)
 
 
@@ -168,23 +169,25 @@ def _whole(
     framework: str,
     module: torch.nn.Module,
     stepping: Stepping,
-    inputs: Array,
     dtype: torch.dtype,
     device: torch.device,
     kept: dict[str, dict[str, list[Array]]],
     job: Job,
 ) -> None:
     """A module that holds the loop over time is called once."""
-    where, steps = f"engine {framework!r}", len(inputs)
-    if stepping.time == "held":
-        if (inputs != inputs[:1]).any():
-            late = int(np.argmax((inputs != inputs[:1]).reshape(steps, -1).any(axis=1)))
-            what = f"step {late} of the input differs from step 0, and the module shows its first frame in every step"
+    where, steps = f"engine {framework!r}", len(next(iter(job.inputs.values())))
+    tensors = {}
+    for name, array in job.inputs.items():
+        held = name in stepping.held
+        if held and (array != array[:1]).any():
+            late = int(np.argmax((array != array[:1]).reshape(steps, -1).any(axis=1)))
+            of = "the input" if len(job.inputs) == 1 else f"the input {name!r}"
+            what = f"step {late} of {of} differs from step 0, and the module shows its first frame in every step"
             raise error("SD533", where, what, "repeat one frame, or use engine 'reference', 'torch' or 'lava'")
-        inputs = inputs[0]
-    x = torch.as_tensor(np.ascontiguousarray(inputs), dtype=dtype, device=device)
+        tensors[name] = _tensor(array[0] if held else array, dtype, device)
+    args, named = stepping.arguments.call(tensors)
     try:
-        result = leaves(module(x), steps)
+        result = module(*args, **named)
     except Exception as problem:
         text = str(problem).split("\n")[0][:200]
         what = f"the module raises {type(problem).__name__}: {text}"
@@ -192,7 +195,7 @@ def _whole(
         raise error("SD532", where, what, fix) from None
     for name, place in stepping.heads.items():
         if "v" in job.record:
-            value = result[place]
+            value = pick(result, place)
             value = torch.stack(value) if isinstance(value, list) else value.movedim(stepping.axes[name], 0)
             kept["v"][name] = list(value.detach().cpu().numpy())
     counts = {len(rows) for rows in kept["spikes"].values()} | {len(rows) for rows in kept["v"].values()}

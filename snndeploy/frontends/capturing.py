@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from importlib.metadata import version
-from math import prod
+from itertools import combinations
 from typing import Any, cast
 
 import numpy as np
@@ -13,9 +13,10 @@ import torch
 
 from snndeploy.errors import Finding, SnnDeployError, error, raise_errors
 from snndeploy.frontends import neurons
-from snndeploy.frontends.arguments import INPUT
+from snndeploy.frontends.arguments import Arguments
 from snndeploy.frontends.layers import LAYERS
-from snndeploy.frontends.stepping import trace_steps
+from snndeploy.frontends.samples import kind_of, read_sample
+from snndeploy.frontends.stepping import Stepping, trace_steps
 from snndeploy.frontends.tracer import STEPS, Time, Tracer
 from snndeploy.frontends.value import Path, Sum
 from snndeploy.network import spec
@@ -26,6 +27,8 @@ from snndeploy.network.network import Decision, Input, InputKind, Network, Popul
 from snndeploy.network.rule import Rule
 
 PLACES: tuple[Time, ...] = ("outside", "inside", "held")
+Kinds = InputKind | Mapping[str, InputKind] | None
+Times = Time | Mapping[str, Time] | None
 
 
 def capture(
@@ -34,64 +37,117 @@ def capture(
     dt: float,
     *,
     decision: Decision | str | None = None,
-    input_kind: InputKind | None = None,
-    time: Time | None = None,
+    input_kind: Kinds = None,
+    time: Times = None,
 ) -> Network:
     """The network that a module of snnTorch or Norse neurons computes, with the module as its `source`.
 
     The module is traced, not run: its neurons, buffers and flags stay as they are. Layers: Linear, Conv1d, Conv2d,
     AvgPool1d, AvgPool2d, Flatten, BatchNorm (folded), Dropout and Identity (dropped), `+`. Each neuron becomes the
-    population of its path ("lif1", "net.2"); biases become constants of the receptor they arrive at. A value that is
-    returned without a neuron behind it becomes a population with beta 0 that emits it.
+    population of its path ("lif1", "net.2"); biases become constants of the receptor they arrive at. What forward
+    returns are the outputs, in its order (a tuple, a dict, a named tuple); see `frontends.outputs` for what is a state.
+    A value that is returned without a neuron behind it becomes a population with beta 0 that emits it.
 
     Args:
-        module: in eval mode; its forward does one step: forward(x), forward(x, state) or forward(x, mem1, mem2, ...),
-            where the states come back behind the output. Or it holds the loop over time, see `time`.
-        sample: (time, batch, *shape), NumPy or torch; its shape and its kind of numbers count, not its values.
+        module: in eval mode; its forward does one step: forward(x), forward(x, state), forward(x, mem1, mem2, ...) or
+            forward(x, y, ...), where the states come back behind the outputs. Or it holds the loop over time.
+        sample: (time, batch, *shape), NumPy or torch; its shape and its kind of numbers count, not its values. For a
+            module with several inputs a tuple, or a dict by argument of forward, see `frontends.samples.read_sample`.
         dt: seconds per step; Norse cells must have the same.
-        decision: how classes are decided, or just its rule ("spike-count", "last-v", "max-v") for the only output.
-        input_kind: "binary", "counts" or "real"; None: the narrowest that holds the sample.
+        decision: how classes are decided, or its rule ("spike-count", "last-v", "max-v") for the only output, or
+            "output:rule".
+        input_kind: "binary", "counts" or "real", or a dict by input; None: the narrowest that holds the sample.
         time: where the loop over time is. "outside": forward does one step, on (batch, *shape). "inside": forward gets
             (time, batch, *shape), calls every neuron once per step and returns recorded lists, stacked. "held":
             forward gets one frame (batch, *shape) and shows it to the network in every step; the network's input is
-            that frame, repeated. None: the one that the module can be traced with; no module has two.
+            that frame, repeated. A dict by input where some are "held" and others are "inside". None: the one that the
+            module can be traced with; no module has two.
 
     Raises:
         SnnDeployError SD3xx: everything that the network cannot hold, at once, each with the module's path.
     """
-    array = _checked_sample(sample)
-    kind = input_kind or _kind(array)
     if not isinstance(module, torch.nn.Module):
         raise error("SD313", "capture", f"a {type(module).__name__} is not a torch module", "pass the module itself")
     if not (np.isfinite(dt) and dt > 0):
         raise error("SD105", "capture", f"dt = {dt} s is not a positive time")
-    if time not in (None, *PLACES):
-        raise error("SD308", "capture", f"time = {time!r} is none of {', '.join(map(repr, PLACES))}", "leave it out")
-    network = _found(module, array.shape, dt, kind, time)
+    arguments, arrays = read_sample(module, sample)
+    inputs = _inputs(arrays, input_kind)
+    network = _found(module, arguments, inputs, arrays, dt, _said(time, inputs))
     if isinstance(decision, str):
-        if len(network.outputs) != 1:
-            raise error("SD102", "decision", f"the network has {len(network.outputs)} outputs", "pass a Decision")
-        decision = Decision(network.outputs[0], cast(Any, decision))
+        decision = _decision(decision, network.outputs)
     network = spec.check(network.with_(decision=decision))
-    as_inputs(network, array)
+    as_inputs(network, arrays)
     return network
 
 
-def _found(module: torch.nn.Module, size: tuple[int, ...], dt: float, kind: InputKind, time: Time | None) -> Network:
+def _inputs(arrays: Mapping[str, Array], said: Kinds) -> dict[str, Input]:
+    """The inputs by name, of the kinds that were said or seen."""
+    kinds = said if isinstance(said, Mapping) else dict.fromkeys(arrays, said)
+    raise_errors(
+        Finding("SD102", f"input_kind {name!r}", "there is no such input", f"name {', '.join(arrays)}")
+        for name in kinds
+        if name not in arrays
+    )
+    return {name: Input(name, array.shape[2:], kinds.get(name) or kind_of(array)) for name, array in arrays.items()}
+
+
+def _said(time: Times, inputs: Mapping[str, Input]) -> tuple[Time, frozenset[str]] | None:
+    """Where the caller says that the loop is, and which inputs are held."""
+    by_name = dict(time) if isinstance(time, Mapping) else {}
+    places: set[Any] = {*by_name.values()} if by_name else {time}
+    wrong = [repr(each) for each in places if each not in (None, *PLACES)]
+    if wrong:
+        what = f"time = {', '.join(wrong)} is none of {', '.join(map(repr, PLACES))}"
+        raise error("SD308", "capture", what, "leave it out")
+    if not by_name:
+        return None if time is None else (cast(Time, time), frozenset(inputs if time == "held" else ()))
+    if {*by_name} != {*inputs} or ("outside" in places and len(places) > 1):
+        what = f"time = {by_name} does not say for each of {', '.join(inputs)} whether it is 'inside' or 'held'"
+        raise error("SD308", "capture", what, "leave it out, or name every input")
+    held = frozenset(name for name, place in by_name.items() if place == "held")
+    if held == {*inputs} or "outside" in places:
+        return cast(Time, next(iter(places))), held
+    return "inside", held
+
+
+def _decision(said: str, outputs: tuple[str, ...]) -> Decision:
+    """ "rule" of the only output, or "output:rule"."""
+    name, _, rule = said.rpartition(":")
+    if not name and len(outputs) != 1:
+        what = f"the network has {len(outputs)} outputs ({', '.join(outputs)})"
+        raise error("SD102", "decision", what, f"say of which: '{outputs[0]}:{rule}'" if outputs else "")
+    return Decision(name or outputs[0], cast(Any, rule))
+
+
+def _found(
+    module: torch.nn.Module,
+    arguments: Arguments,
+    inputs: Mapping[str, Input],
+    arrays: Mapping[str, Array],
+    dt: float,
+    said: tuple[Time, frozenset[str]] | None,
+) -> Network:
     """The network, wherever the loop over time is. What is refused is told for the place where the loop seems to be."""
-    steps, batch, shape = size[0], size[1], size[2:]
+    steps, batch = next(iter(arrays.values())).shape[:2]
+    everything = frozenset(inputs)
+    ways: list[tuple[Time, frozenset[str]]] = [
+        ("outside", frozenset()),
+        ("inside", frozenset()),
+        ("held", everything),
+        *_mixed(arrays),
+    ]
     refused: dict[Time, tuple[SnnDeployError, bool]] = {}
-    for place in PLACES if time is None else (time,):
+    for place, held in ways if said is None else (said,):
         try:
             neurons.load(module)
-            tracer = Tracer(module, dt, batch, place, steps)
-            return _network(tracer, shape, kind)
+            tracer = Tracer(module, arguments, inputs, dt, batch, place, steps, held)
+            return _network(tracer)
         except SnnDeployError as problem:
-            refused[place] = problem, tracer.loops
-        if place == "outside" and steps < STEPS and (time is not None or not tracer.loops):
+            refused.setdefault(place, (problem, tracer.loops))
+        if place == "outside" and steps < STEPS and (said is not None or not tracer.loops):
             break
-    place = time or "outside"
-    if time is None and refused["outside"][1] and len(refused) > 1:
+    place = "outside" if said is None else said[0]
+    if said is None and refused["outside"][1] and len(refused) > 1:
         place = "held" if refused["inside"][1] else "inside"
     families = [neurons.FAMILIES.get(type(each)) for each in module.modules()]
     if "inside" in refused and any(family is not None and family.over_time for family in families):
@@ -99,30 +155,32 @@ def _found(module: torch.nn.Module, size: tuple[int, ...], dt: float, kind: Inpu
     raise refused[place][0]
 
 
-def trace(
-    module: torch.nn.Module,
-    batch: int,
-    shape: tuple[int, ...],
-    dt: float,
-    kind: InputKind,
-    time: Time = "outside",
-    steps: int = STEPS,
-) -> Network:
-    """The network of a module for inputs of `shape`, traced with `batch` samples. Raises as `capture`."""
+def _mixed(arrays: Mapping[str, Array]) -> Iterator[tuple[Time, frozenset[str]]]:
+    """Some inputs come with all steps, others are one frame: every choice of those that stay the same in the sample."""
+    still = [name for name, array in arrays.items() if (array == array[:1]).all()]
+    for count in range(1, min(len(still), len(arrays) - 1) + 1):
+        for held in combinations(still, count):
+            yield "inside", frozenset(held)
+
+
+def trace(module: torch.nn.Module, how: Stepping, inputs: Iterable[Input], dt: float) -> Network:
+    """The network of a module that is called as it was when it was captured. Raises as `capture`."""
     neurons.load(module)
-    return _network(Tracer(module, dt, batch, time, steps), shape, kind)
+    given = {each.name: each for each in inputs}
+    return _network(Tracer(module, how.arguments, given, dt, how.batch, how.time, how.steps, how.held))
 
 
-def _network(tracer: Tracer, shape: tuple[int, ...], kind: InputKind) -> Network:
+def _network(tracer: Tracer) -> Network:
     module, dt = tracer.module, tracer.dt
-    tracer.binary = {INPUT} if kind == "binary" else set()
     raise_errors(_unreadable(tracer))
     if tracer.time != "outside" and tracer.steps < STEPS:
         fix = f"give a sample of {STEPS} steps or more"
         raise error("SD103", "sample", f"{tracer.steps} steps do not show what a loop does in every step", fix)
-    stepping = trace_steps(tracer, shape)
+    stepping = trace_steps(tracer)
     if not tracer.findings:
         _compare_steps(tracer)
+    if not tracer.findings:
+        _check_inputs(tracer)
     frameworks = sorted({neurons.FAMILIES[type(m)].framework for m in tracer.modules.values()})
     if not tracer.findings and len(frameworks) != 1:
         what = "it calls no snnTorch or Norse neuron" if not frameworks else f"it mixes {' and '.join(frameworks)}"
@@ -131,7 +189,7 @@ def _network(tracer: Tracer, shape: tuple[int, ...], kind: InputKind) -> Network
     populations, projections = _build(tracer)
     return Network(
         dt=float(dt),
-        inputs=(Input(INPUT, shape, kind),),
+        inputs=tuple(tracer.inputs.values()),
         populations=populations,
         projections=projections,
         outputs=stepping.outputs,
@@ -142,6 +200,19 @@ def _network(tracer: Tracer, shape: tuple[int, ...], kind: InputKind) -> Network
         },
         source=Source(frameworks[0], module, {n: _path(tracer, n) for n in tracer.modules}, stepping),
     )
+
+
+def _check_inputs(tracer: Tracer) -> None:
+    """Every input arrives somewhere, and none has the name of a population."""
+    arriving = {path.source for total in tracer.arrivals[-1].values() for path in total.paths}
+    for slot in tracer.arguments.slots:
+        where = f"input {slot.name!r}"
+        if slot.name not in arriving:
+            fix = "remove it from forward, or give it a default there and leave it out of the sample"
+            tracer.note(Finding("SD315", where, "forward never uses it", fix))
+        if slot.name in tracer.shapes:
+            what = f"a population of {type(tracer.module).__name__} has the same name"
+            tracer.note(Finding("SD101", where, what, "rename the argument of forward, or the module"))
 
 
 def _unreadable(tracer: Tracer) -> Iterator[Finding]:
@@ -161,28 +232,6 @@ def _unreadable(tracer: Tracer) -> Iterator[Finding]:
 
 def _path(tracer: Tracer, name: str) -> str:
     return next((p for p, m in tracer.module.named_modules() if m is tracer.modules[name]), name)
-
-
-def _checked_sample(sample: Any) -> Array:
-    array = np.asarray(sample.detach().cpu() if isinstance(sample, torch.Tensor) else sample)
-    if array.dtype.kind not in "biuf":
-        raise error("SD111", "sample", f"its type is {array.dtype}, not numbers")
-    if array.ndim < 3 or prod(array.shape) == 0:
-        raise error(
-            "SD103",
-            "sample",
-            f"its shape is {array.shape}, not (time, batch, *shape) with at least one of each",
-            "time is the first axis, then the batch: x[:, None] adds one",
-        )
-    if not np.isfinite(array).all():
-        raise error("SD104", "sample", f"{np.count_nonzero(~np.isfinite(array))} values are NaN or infinite")
-    return array
-
-
-def _kind(array: Array) -> InputKind:
-    if np.isin(array, (0, 1)).all():
-        return "binary"
-    return "counts" if (array >= 0).all() and (array == np.floor(array)).all() else "real"
 
 
 def _same(a: Sum, b: Sum, late: int) -> bool:

@@ -21,6 +21,7 @@ class Stop(Exception):
 def entering(tracer: Tracer, path: str, given: Any, what: str) -> tuple[torch.Tensor, Meaning]:
     """A tensor that enters a layer or a neuron, and its meaning."""
     if isinstance(given, Value):
+        tracer.use(given)
         return plain(given), given.meaning
     if isinstance(given, Missing):
         tracer.note(given.unclaimed(tracer.named(path)))

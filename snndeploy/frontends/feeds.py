@@ -7,24 +7,70 @@ from typing import TYPE_CHECKING, Any
 
 from snndeploy.errors import Finding
 from snndeploy.frontends.entering import Stop
-from snndeploy.frontends.neurons import FAMILIES
+from snndeploy.frontends.neurons import FAMILIES, is_state
 from snndeploy.frontends.states import WHOLE
-from snndeploy.frontends.value import State, Sum
+from snndeploy.frontends.structures import Place, changed, field_names, leaves, parts
+from snndeploy.frontends.value import State, Sum, Value, plain
 
 if TYPE_CHECKING:
     from snndeploy.frontends.tracer import Tracer
 
 
-def feeds_of(tracer: Tracer, arguments: Mapping[str, bool], result: tuple[Any, ...]) -> dict[str, int]:
-    """Where each state argument finds its next value: by the neuron that claimed it, else by its place."""
-    feeds: dict[str, int] = {}
+def entries(result: Any) -> list[tuple[Place, Any]]:
+    """What forward returned, one by one, each with its place."""
+    inner = None if is_state(result) else parts(result)
+    return [((), result)] if inner is None else [((key,), value) for key, value in inner]
+
+
+def feeds_of(tracer: Tracer, arguments: Mapping[str, bool], result: Any) -> dict[str, Place]:
+    """Where each state argument finds its next value.
+
+    By the neuron that claimed it, by its name in a dict or named tuple, else by its place: the states come back behind
+    the outputs, in the order of the arguments, or as the only states among what is returned.
+    """
+    found = entries(result)
+    feeds = _claimed(tracer, arguments, found)
+    names = field_names(result)
+    for argument in arguments:
+        if argument not in feeds and argument in names:
+            feeds[argument] = found[names.index(argument)][0]
+    missing = [a for a in arguments if a not in feeds]
+    if not missing:
+        return feeds
+    behind = [place for place, _ in found[1:]]
+    if len(behind) == len(arguments):
+        places = dict(zip(arguments, behind, strict=True))
+        return {**{a: places[a] for a in missing}, **feeds}
+    states = [place for place, value in found if place not in feeds.values() and _holds_state(value)]
+    if len(states) == len(missing):
+        return {**dict(zip(missing, states, strict=True)), **feeds}
+    if len(behind) > len(arguments):
+        places = dict(zip(arguments, behind[-len(arguments) :], strict=True))
+        return {**{a: places[a] for a in missing}, **feeds}
+    if all(arguments[a] for a in missing) and not states and not (feeds or behind):
+        return feeds
+    tracer.note(
+        Finding(
+            "SD305",
+            tracer.named(""),
+            f"forward takes {len(arguments)} states ({', '.join(arguments)}) and returns {len(behind)} behind the "
+            "output",
+            "return the outputs first, then every state in the order of the arguments; an argument that is an input "
+            "is given in the sample: {'name': array}",
+        )
+    )
+    raise Stop
+
+
+def _claimed(tracer: Tracer, arguments: Mapping[str, bool], found: list[tuple[Place, Any]]) -> dict[str, Place]:
+    """Arguments that a neuron took as its state in the first step."""
+    feeds: dict[str, Place] = {}
     echoes = {name: FAMILIES[type(each)].echo for name, each in tracer.modules.items()}
-    open_arguments = [a for a in arguments if a not in tracer.claims]
     for argument in arguments:
         if argument not in tracer.claims:
             continue
         neuron, name = tracer.claims[argument]
-        for place, value in enumerate(result):
+        for place, value in found:
             meaning = getattr(value, "meaning", None)
             state = isinstance(meaning, State) and (meaning.neuron, meaning.name) == (neuron, name)
             echo = name == echoes[neuron] and isinstance(meaning, Sum) and meaning.bare == neuron
@@ -40,26 +86,27 @@ def feeds_of(tracer: Tracer, arguments: Mapping[str, bool], result: tuple[Any, .
                 )
             )
             raise Stop
-    if not open_arguments:
-        return feeds
-    if len(result) == 1 + len(arguments):
-        places = {argument: 1 + i for i, argument in enumerate(arguments)}
-        return {**{a: places[a] for a in open_arguments}, **feeds}
-    if all(arguments[a] for a in open_arguments) and len(result) == 1:
-        return feeds
-    tracer.note(
-        Finding(
-            "SD305",
-            tracer.named(""),
-            f"forward takes {len(arguments)} states ({', '.join(arguments)}) and returns {len(result) - 1} behind the "
-            "output",
-            "return the output first, then every state in the order of the arguments",
-        )
-    )
-    raise Stop
+    return feeds
+
+
+def marked(tracer: Tracer, argument: str, value: Any) -> Any:
+    """The value as it comes in as an argument: whoever uses it shows that it is a state."""
+
+    def mark(leaf: Any) -> Any:
+        if not isinstance(leaf, Value):
+            return leaf
+        new = tracer.like(leaf, plain(leaf))
+        new.fed = argument
+        return new
+
+    return changed(value, mark)
 
 
 def _is_state_of(neuron: str, value: Any) -> bool:
     """True for a named tuple that holds the states of one neuron."""
     meanings = [getattr(each, "meaning", None) for each in value] if isinstance(value, tuple) else []
     return any(isinstance(m, State) and m.neuron == neuron for m in meanings)
+
+
+def _holds_state(value: Any) -> bool:
+    return any(isinstance(getattr(leaf, "meaning", None), State) for _, leaf in leaves(value))

@@ -95,6 +95,13 @@ class Family:
 
 
 FAMILIES: dict[type, Family] = {}
+
+
+def is_state(value: Any) -> bool:
+    """True for the structure in which a neuron's states come and go."""
+    return isinstance(value, tuple) and any(type(value) is getattr(each, "state", None) for each in FAMILIES.values())
+
+
 # modules of a framework that only call their children
 CONTAINERS: set[type] = set()
 # base classes whose unregistered subclasses are refused by name

@@ -21,6 +21,12 @@ WHOLE = "state"
 class Missing:
     """Stands for an argument of forward whose owner is not known yet: the neuron that takes it claims it."""
 
+    @classmethod
+    def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        del func, types
+        leaves = torch.utils._pytree.tree_leaves((args, kwargs or {}))
+        raise SnnDeployError(next(each for each in leaves if isinstance(each, cls)).unclaimed("forward"))
+
     def __init__(self, argument: str):
         self.argument = argument
 
@@ -29,7 +35,8 @@ class Missing:
             "SD305",
             where,
             f"the first value of forward's argument {self.argument!r} is not known",
-            "give it the default None, and let forward start from zeros where it is None",
+            "give it the default None, and let forward start from zeros where it is None; an input is given in the "
+            f"sample: {{{self.argument!r}: array, ...}}",
         )
 
     def __getitem__(self, place: Any) -> Any:
@@ -51,13 +58,18 @@ def check_states(
             if now > 0 and not family.remembers(module):
                 tracer.note(Finding("SD305", where, f"its {state!r} is dropped, so it starts anew at every step", fix))
         elif isinstance(given, Value):
+            tracer.use(given)
             meaning = given.meaning
             own = isinstance(meaning, State) and (meaning.neuron, meaning.name) == (name, state)
             own = own or (state == family.echo and isinstance(meaning, Sum) and meaning.bare == name)
             step = meaning.step if isinstance(meaning, State) else now - 1
             if not own and not isinstance(meaning, Unknown):
                 other = f"{meaning.name!r} of {meaning.neuron!r}" if isinstance(meaning, State) else "another value"
-                tracer.note(Finding("SD305", where, f"as its {state!r} it gets {other}", fix))
+                way = fix
+                if isinstance(meaning, Sum) and meaning.bare in tracer.inputs:
+                    other = f"the input {meaning.bare!r}"
+                    way = "leave it out of the sample; where forward takes a tuple, the sample is ((a, b),)"
+                tracer.note(Finding("SD305", where, f"as its {state!r} it gets {other}", way))
             elif own and step != now - 1:
                 tracer.note(Finding("SD305", where, f"its {state!r} is not that of the step before", fix))
         elif isinstance(given, torch.Tensor) and now == 0 and not bool(torch.count_nonzero(given)):

@@ -10,17 +10,20 @@ from typing import Any
 import torch
 
 from snndeploy.errors import Finding, SnnDeployError
-from snndeploy.frontends.arguments import INPUT, state_arguments
+from snndeploy.frontends.arguments import Arguments, state_arguments
 from snndeploy.frontends.entering import Stop
-from snndeploy.frontends.feeds import feeds_of
+from snndeploy.frontends.feeds import feeds_of, marked
+from snndeploy.frontends.outputs import outputs_of
 from snndeploy.frontends.preserve import preserved
 from snndeploy.frontends.states import WHOLE, Missing
-from snndeploy.frontends.step_outputs import returned, step_outputs
+from snndeploy.frontends.step_outputs import of_steps
+from snndeploy.frontends.structures import Place, pick
 from snndeploy.frontends.tracer import STEPS, Time, Tracer
 from snndeploy.frontends.user_code import failed_line
 from snndeploy.frontends.value import Path, Steps, Sum, Value, make
-from snndeploy.frontends.whole_outputs import whole_outputs
+from snndeploy.frontends.whole_outputs import of_whole
 from snndeploy.network.maps import Shape
+from snndeploy.network.network import Input
 
 
 @dataclass(frozen=True)
@@ -29,71 +32,53 @@ class Stepping:
 
     Attributes:
         batch: samples that the trace was made with.
+        arguments: how forward is called with the inputs.
         starts: argument -> shape of its first value (zeros, without the batch axis); None: it starts as None.
-        feeds: argument -> place among the returned values from which the next step's value is taken.
+        feeds: argument -> place in what forward returns from which the next step's value is taken.
         outputs: names of the output populations.
-        heads: population without a neuron -> place of its value among the returned values.
+        heads: population without a neuron -> place of its value in what forward returns.
         axes: population without a neuron -> axis of time of its value, where the loop is inside.
         steps: steps that the trace was made with.
         time: where the loop over time is, see `tracer.Time`.
+        held: inputs of which forward gets one frame, where the loop is inside.
     """
 
     batch: int
-    starts: Mapping[str, Shape | None]
-    feeds: Mapping[str, int]
-    outputs: tuple[str, ...]
-    heads: Mapping[str, int]
+    arguments: Arguments
+    starts: Mapping[str, Shape | None] = field(default_factory=dict)
+    feeds: Mapping[str, Place] = field(default_factory=dict)
+    outputs: tuple[str, ...] = ()
+    heads: Mapping[str, Place] = field(default_factory=dict)
     axes: Mapping[str, int] = field(default_factory=dict)
     steps: int = STEPS
     time: Time = "outside"
+    held: frozenset[str] = frozenset()
 
 
 CALLS: dict[Time, str] = {
-    "outside": "try module(sample[0]) itself; forward takes one step: (batch, *shape)",
-    "inside": "try module(sample) itself; forward takes all steps: (time, batch, *shape)",
-    "held": "try module(sample[0]) itself; forward takes one frame and repeats it as often as the sample is long",
+    "outside": "try module({}) itself, with x = sample[0]; forward takes one step: (batch, *shape)",
+    "inside": "try module({}) itself, with x = sample; forward takes all steps: (time, batch, *shape)",
+    "held": "try module({}) itself, with x = sample[0]; forward takes one frame and repeats it as often as the sample "
+    "is long",
 }
 
 
-def trace_steps(tracer: Tracer, shape: Shape) -> Stepping:
+def trace_steps(tracer: Tracer) -> Stepping:
     """Traces a few steps, filling `tracer`; whatever fails becomes a finding."""
     module = tracer.module
-    arguments = state_arguments(module)
-    device = next((t.device for t in (*module.parameters(), *module.buffers())), torch.device("cpu"))
-    feeds: dict[str, int] = {}
-    result: tuple[Any, ...] = ()
-    results: list[tuple[Any, ...]] = []
+    nothing = Stepping(tracer.batch, tracer.arguments, steps=tracer.steps, time=tracer.time, held=tracer.held)
+    feeds: dict[str, Place] = {}
+    results: list[Any] = []
     with preserved(module), torch.no_grad():
-        for path, each in module.named_modules():
-            if each._forward_hooks or each._forward_pre_hooks:
-                tracer.note(
-                    Finding(
-                        "SD314",
-                        tracer.named(path),
-                        "it has forward hooks, which can change what it computes",
-                        "remove them before capture: handle.remove()",
-                    )
-                )
-        wrapped = [(each, tracer.wrap(path, each)) for path, each in module.named_modules()]
-        _refuse_training_layers(tracer)
-        for each, forward in wrapped:
-            each.__dict__.update(
-                training=False, forward=forward, _forward_hooks=OrderedDict(), _forward_pre_hooks=OrderedDict()
-            )
+        _replace_forwards(tracer)
         try:
-            if tracer.time != "outside":
-                result = returned(module(_whole(tracer, INPUT, shape, device)))
-            for k in range(tracer.shown if tracer.time == "outside" else 0):
-                tracer.step = k
-                tracer.arrivals.append({})
-                x = make(tracer, torch.zeros(tracer.batch, *shape, device=device), Sum((Path(INPUT, k),)), aliased=True)
-                if k == 0:
-                    states: dict[str, Any] = {a: Missing(a) for a, default in arguments.items() if not default}
-                else:
-                    feeds = feeds_of(tracer, arguments, result)
-                    states = {argument: result[place] for argument, place in feeds.items()}
-                result = returned(module(x, **states))
-                results.append(result)
+            if tracer.time == "outside":
+                feeds = _do_steps(tracer, results)
+            else:
+                args, named = tracer.arguments.call(
+                    {name: _whole(tracer, each) for name, each in tracer.inputs.items()}
+                )
+                results.append(module(*args, **named))
         except Stop:
             pass
         except SnnDeployError as problem:
@@ -104,33 +89,91 @@ def trace_steps(tracer: Tracer, shape: Shape) -> Stepping:
                 tracer.refuse(
                     "SD312",
                     f"{type(problem).__name__}: {text}",
-                    CALLS[tracer.time],
+                    CALLS[tracer.time].format(_call(tracer.arguments)),
                     where=", ".join(filter(None, (tracer.named(""), failed_line(problem)))),
                 )
-    nothing = Stepping(tracer.batch, {}, {}, (), {}, {}, tracer.steps, tracer.time)
+    if tracer.time != "outside" and not tracer.findings:
+        _check_calls(tracer)
     if tracer.findings:
         return nothing
     if tracer.time != "outside":
-        _check_calls(tracer)
-        if tracer.findings:
-            return nothing
-        outputs, heads, axes = whole_outputs(tracer, result)
-        return replace(nothing, outputs=outputs, heads=heads, axes=axes)
+        found = outputs_of(tracer, list(of_whole(tracer, results[0])))
+        return replace(nothing, outputs=found.names, heads=found.heads, axes=found.axes)
     starts = {
         argument: None if name == WHOLE else tracer.shapes[neuron]
         for argument, (neuron, name) in tracer.claims.items()
         if argument in feeds
     }
-    outputs, heads = step_outputs(tracer, results)
-    return Stepping(tracer.batch, starts, feeds, outputs, heads)
+    found = outputs_of(tracer, list(of_steps(tracer, results, feeds)))
+    return replace(nothing, starts=starts, feeds=feeds, outputs=found.names, heads=found.heads)
 
 
-def _whole(tracer: Tracer, name: str, shape: Shape, device: torch.device) -> Value:
+def _do_steps(tracer: Tracer, results: list[Any]) -> dict[str, Place]:
+    """Calls forward step by step; what it returned goes to `results`."""
+    states = state_arguments(tracer.module, tracer.arguments)
+    feeds: dict[str, Place] = {}
+    fed: dict[str, Any] = {argument: Missing(argument) for argument, default in states.items() if not default}
+    for k in range(tracer.shown):
+        tracer.step = k
+        tracer.arrivals.append({})
+        if k:
+            feeds = feeds_of(tracer, states, results[-1])
+            fed = {argument: marked(tracer, argument, pick(results[-1], place)) for argument, place in feeds.items()}
+        inputs = {name: _frame(tracer, each, k) for name, each in tracer.inputs.items()}
+        args, named = tracer.arguments.call(inputs)
+        results.append(tracer.module(*args, **named, **fed))
+    return feeds
+
+
+def _replace_forwards(tracer: Tracer) -> None:
+    """Every submodule in eval mode, without hooks, with a forward that is traced; refuses what that would hide."""
+    module = tracer.module
+    for path, each in module.named_modules():
+        if each._forward_hooks or each._forward_pre_hooks:
+            tracer.note(
+                Finding(
+                    "SD314",
+                    tracer.named(path),
+                    "it has forward hooks, which can change what it computes",
+                    "remove them before capture: handle.remove()",
+                )
+            )
+    wrapped = [(each, tracer.wrap(path, each)) for path, each in module.named_modules()]
+    _refuse_training_layers(tracer)
+    for each, forward in wrapped:
+        each.__dict__.update(
+            training=False, forward=forward, _forward_hooks=OrderedDict(), _forward_pre_hooks=OrderedDict()
+        )
+
+
+def _frame(tracer: Tracer, given: Input, step: int | None) -> Value:
+    """One step of an input; None: a frame that is held."""
+    zeros = torch.zeros(tracer.batch, *given.shape, device=_device(tracer.module))
+    return make(tracer, zeros, Sum((Path(given.name, step),)), aliased=True)
+
+
+def _whole(tracer: Tracer, given: Input) -> Value:
     """The input of a module that does all steps."""
-    if tracer.time == "held":
-        return make(tracer, torch.zeros(tracer.batch, *shape, device=device), Sum((Path(name, None),)), aliased=True)
-    items = tuple(Sum((Path(name, k),)) for k in range(tracer.steps))
-    return make(tracer, torch.zeros(tracer.steps, tracer.batch, *shape, device=device), Steps(items), aliased=True)
+    if given.name in tracer.held:
+        return _frame(tracer, given, None)
+    items = tuple(Sum((Path(given.name, k),)) for k in range(tracer.steps))
+    zeros = torch.zeros(tracer.steps, tracer.batch, *given.shape, device=_device(tracer.module))
+    return make(tracer, zeros, Steps(items), aliased=True)
+
+
+def _device(module: torch.nn.Module) -> torch.device:
+    return next((t.device for t in (*module.parameters(), *module.buffers())), torch.device("cpu"))
+
+
+def _call(arguments: Arguments) -> str:
+    """How forward is called, for a reader."""
+    if len(arguments.slots) == 1 and not arguments.within:
+        return "x"
+    names: dict[str, list[str]] = {}
+    for slot in arguments.slots:
+        names.setdefault(slot.argument, []).append(slot.name)
+    written = {a: n[0] if a not in arguments.within else f"({', '.join(n)},)" for a, n in names.items()}
+    return ", ".join(written.values())
 
 
 def _check_calls(tracer: Tracer) -> None:

@@ -8,7 +8,7 @@ the loop over time inside is called once, for all steps of the sample; a neuron'
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 import torch
@@ -16,6 +16,7 @@ from torch import nn
 
 from snndeploy.errors import Finding
 from snndeploy.frontends import layers, neurons
+from snndeploy.frontends.arguments import Arguments
 from snndeploy.frontends.layer_calls import call_layer
 from snndeploy.frontends.max_pool import POOLS, call_pool
 from snndeploy.frontends.neuron_calls import call_neuron
@@ -25,6 +26,7 @@ from snndeploy.frontends.user_code import user_line
 from snndeploy.frontends.value import Affine, Sum, Unknown, Value, make
 from snndeploy.network.arrays import Array
 from snndeploy.network.maps import Shape
+from snndeploy.network.network import Input
 
 STEPS = 3
 # Where the loop over time is. "outside": forward does one step. "inside": forward gets (time, batch, *shape) and does
@@ -35,8 +37,23 @@ Time = Literal["outside", "inside", "held"]
 class Tracer:
     """One trace. `arrivals[step][neuron]` is what arrived; `findings` is all that was refused."""
 
-    def __init__(self, module: nn.Module, dt: float, batch: int, time: Time = "outside", steps: int = STEPS):
+    def __init__(
+        self,
+        module: nn.Module,
+        arguments: Arguments,
+        inputs: Mapping[str, Input],
+        dt: float,
+        batch: int,
+        time: Time = "outside",
+        steps: int = STEPS,
+        held: frozenset[str] = frozenset(),
+    ):
         self.module, self.dt, self.batch, self.time, self.steps = module, dt, batch, time, steps
+        self.arguments, self.inputs = arguments, inputs
+        # inputs of which forward gets one frame that it shows in every step, where others come with all steps
+        self.held = frozenset(inputs) if time == "held" else held
+        # arguments of forward that came from the step before, and were used
+        self.used: set[str] = set()
         self.step = 0
         # steps of a trace from outside; a module that keeps what it emitted for longer says so
         self.shown = max(STEPS, 1 + int(getattr(module, "longest_delay", 0)))
@@ -46,9 +63,9 @@ class Tracer:
         # forward indexed its input, or called a neuron several times
         self.loops = False
         self.affines: dict[tuple[str, Shape], Affine] = {}
-        # (path of a max-pool, what it pools) -> its population; inputs that hold zeros and ones
+        # (path of a max-pool, what it pools) -> its population
         self.pools: dict[tuple[str, str], str] = {}
-        self.binary: set[str] = set()
+        self.binary = {name for name, each in inputs.items() if each.kind == "binary"}
         self.constants = {id(p) for m in module.modules() if type(m) not in neurons.FAMILIES for p in _own(m)}
         self.stack: list[str] = []
         self.findings: list[Finding] = []
@@ -98,7 +115,14 @@ class Tracer:
             return False
         return not bool(torch.count_nonzero(tensor))
 
+    def use(self, given: Any) -> None:
+        """Notes whose arguments' values are used."""
+        for leaf in torch.utils._pytree.tree_leaves(given):
+            if isinstance(leaf, Value) and leaf.fed:
+                self.used.add(leaf.fed)
+
     def operation(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        self.use((args, kwargs))
         return operation(self, func, args, kwargs)
 
     # modules

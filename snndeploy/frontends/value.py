@@ -101,6 +101,8 @@ class Value(torch.Tensor):
     tracer: Tracer
     # somebody else may hold the same memory, so += would change more than this
     aliased: bool
+    # the argument of forward that this came in as, from the step before
+    fed: str = ""
 
     @classmethod
     def __torch_function__(

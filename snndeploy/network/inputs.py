@@ -20,11 +20,35 @@ def _array(given: Any) -> Array:
     return np.asarray(given.detach().cpu() if hasattr(given, "detach") else given)
 
 
+def _by_name(names: list[str], given: Any, found: list[Finding]) -> Mapping[str, Any]:
+    """What came without names."""
+    if isinstance(given, tuple) and (len(names) > 1 or _holds_one(given)):
+        if len(given) != len(names):
+            what = f"{len(given)} arrays were given, the network has {len(names)} inputs"
+            found.append(Finding("SD102", "inputs", what, f"give one each of {', '.join(names)}"))
+            raise_errors(found)
+        return dict(zip(names, given, strict=True))
+    if len(names) == 1:
+        return {names[0]: given}
+    each = ", ".join(f"{name!r}: array" for name in names)
+    if names:
+        what = f"the network has {len(names)} inputs, and one thing without names was given"
+        found.append(Finding("SD102", "inputs", what, f"give {{{each}}}, each (time, batch, *shape)"))
+        raise_errors(found)
+    return {}
+
+
+def _holds_one(given: tuple[Any, ...]) -> bool:
+    """A tuple around one whole array, which has time and batch at least."""
+    return len(given) == 1 and getattr(given[0], "ndim", 0) > 1
+
+
 def as_inputs(network: Network, given: Any) -> dict[str, Array]:
     """Input arrays by name, `(time, batch, *shape)`, checked; constant inputs are filled in.
 
     Args:
-        given: one array (NumPy or torch) where the network has one input, else a mapping by name.
+        given: one array (NumPy or torch) where the network has one input, else a mapping by name, or a tuple in the
+            order of the network's inputs.
 
     Returns:
         int64 arrays for binary, counts and constant inputs, float64 ones for real inputs.
@@ -33,9 +57,9 @@ def as_inputs(network: Network, given: Any) -> dict[str, Array]:
         SnnDeployError SD102, SD103, SD104, SD111, SD112: everything that does not fit, at once.
     """
     names = [each.name for each in network.given]
-    if not isinstance(given, Mapping):
-        given = {names[0]: given} if len(names) == 1 else {"": given}
     found: list[Finding] = []
+    if not isinstance(given, Mapping):
+        given = _by_name(names, given, found)
     for name in given:
         if name not in names:
             found.append(

@@ -288,10 +288,7 @@ def test_what_only_the_other_has():
 
 
 @BOTH
-def test_integers_and_several_inputs(framework):
+def test_integers(framework):
     network = small(Rule(beta=0.9, receptors=(Receptor(),)))
     x = x_for(network)
     refused(framework, sd.quantize(network, "loihi2", x["in"]), "integer form", "rebuild the float network")
-    more = (Projection("b", "a", (Dense(np.ones((4, 2))),)),)
-    two = small(Rule(beta=0.9), more)
-    refused(framework, two.with_(inputs=(*two.inputs, Input("b", (2,)))), "2 inputs (in, b)")

@@ -101,9 +101,9 @@ def grounded(network: Network, found: Found) -> Network:
             Finding(CODE, "network", "it is in the integer form", "rebuild the float network that was quantised")
         )
         return network
-    if len(network.given) != 1:
-        what = f"it has {len(network.given)} inputs ({', '.join(i.name for i in network.given)})"
-        found.append(Finding(CODE, "network", what, "join the inputs into one; forward takes one tensor"))
+    if not network.given:
+        found.append(Finding(CODE, "network", "all its inputs are constant", "give it one that is not"))
+        return network
     rules = {p.name: p.rule for p in network.populations if isinstance(p.rule, Rule)}
     kept: list[Projection] = []
     for p in network.projections:

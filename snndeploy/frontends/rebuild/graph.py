@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from snndeploy.frontends.arguments import Arguments, Slot, one
 from snndeploy.frontends.rebuild.algebra import head
 from snndeploy.frontends.rebuild.layers import Bias, as_bias, torch_layer
 from snndeploy.frontends.stepping import Stepping
@@ -25,6 +26,7 @@ from snndeploy.network.timing import update_order
 
 # names that are parts of every module
 TAKEN = {*dir(nn.Sequential()), *dir(nn.ModuleDict()), "state", "x"}
+TAKEN |= {"nodes", "outputs", "inputs", "shapes", "reach", "longest_delay"}
 
 
 @dataclass(frozen=True)
@@ -59,13 +61,16 @@ class Node:
 class Steps(nn.Module):
     """One step of a network: `out, state = module(x, state)`; with several outputs `out1, out2, state`.
 
-    x: float (batch, *shape). state: None at the start, then what the last step returned: the states of the neurons,
-    and what was emitted in the steps that a delay can reach back to, the latest first.
+    x: float (batch, *shape); with several inputs a dict of them by name, or a tuple in the order of `inputs`.
+    state: None at the start, then what the last step returned: the states of the neurons, and what was emitted in the
+    steps that a delay can reach back to, the latest first.
     """
 
-    def __init__(self, nodes: tuple[Node, ...], outputs: tuple[str, ...], source: str, shapes: Mapping[str, Shape]):
+    def __init__(
+        self, nodes: tuple[Node, ...], outputs: tuple[str, ...], inputs: tuple[str, ...], shapes: Mapping[str, Shape]
+    ):
         super().__init__()
-        self.nodes, self.outputs, self.source, self.shapes = nodes, outputs, source, dict(shapes)
+        self.nodes, self.outputs, self.inputs, self.shapes = nodes, outputs, inputs, dict(shapes)
         self.reach = dict.fromkeys(shapes, 0)
         for node in nodes:
             for route in node.routes:
@@ -76,20 +81,22 @@ class Steps(nn.Module):
         """Steps that a spike is under way at most; capture traces that far."""
         return max(self.reach.values())
 
-    def forward(self, x: torch.Tensor, state: Any = None) -> tuple[Any, ...]:
+    def forward(self, x: Any, state: Any = None) -> tuple[Any, ...]:
+        given = dict(zip(self.inputs, x, strict=True)) if isinstance(x, (tuple, list)) else x
+        emitted: dict[str, torch.Tensor] = dict(given) if isinstance(given, Mapping) else {self.inputs[0]: x}
+        like = emitted[self.inputs[0]]
         neurons: dict[str, Any] = {} if state is None else state["neurons"]
         past: dict[str, tuple[torch.Tensor, ...]] = {} if state is None else state["past"]
-        emitted: dict[str, torch.Tensor] = {self.source: x}
         after: dict[str, Any] = {}
         for node in self.nodes:
             total = None
             for route in node.routes:
-                value = self._sent(route, emitted, past, x)
+                value = self._sent(route, emitted, past, like)
                 for path in route.layers:
                     value = self.get_submodule(path)(value)
                 total = value if total is None else total + value
             if total is None:
-                total = x.new_zeros(len(x), *node.shape)
+                total = like.new_zeros(len(like), *node.shape)
             if node.bias:
                 total = self.get_submodule(node.bias)(total)
             if not node.neuron:
@@ -102,7 +109,7 @@ class Steps(nn.Module):
         kept = {name: (emitted[name], *past.get(name, ()))[:reach] for name, reach in self.reach.items() if reach}
         return (*(emitted[name] for name in self.outputs), {"neurons": after, "past": kept})
 
-    def _sent(self, route: Route, emitted: Any, past: Any, x: torch.Tensor) -> torch.Tensor:
+    def _sent(self, route: Route, emitted: Any, past: Any, like: torch.Tensor) -> torch.Tensor:
         """What a route carries in this step: zeros where nothing was emitted yet."""
         if route.delay == 0:
             now: torch.Tensor = emitted[route.source]
@@ -111,7 +118,7 @@ class Steps(nn.Module):
         if len(before) >= route.delay:
             late: torch.Tensor = before[route.delay - 1]
             return late
-        return x.new_zeros(len(x), *self.shapes[route.source])
+        return like.new_zeros(len(like), *self.shapes[route.source])
 
     def _start(self, node: Node, total: torch.Tensor) -> tuple[Any, ...]:
         if node.starts is None:
@@ -167,14 +174,14 @@ def assemble(
                 starts = tuple("" if s is None else names.new(f"{name}_start{i}") for i, s in enumerate(neuron.starts))
         emits = neuron is not None and neuron.emits_state
         nodes.append(Node(name, each.shape, routes, paths.get(name, ""), bias, starts, emits))
-    source = network.inputs[0].name
+    inputs = tuple(network.input)
     module: nn.Module
     if chain:
         module = chained(OrderedDict((path.replace(".", "_"), layer) for path, layer in made.items()))
         paths = {name: path.replace(".", "_") for name, path in paths.items()}
-        stepping = Stepping(1, {}, {} if hidden else {"state": 1}, network.outputs, {})
+        stepping = Stepping(1, one(inputs[0]), feeds={} if hidden else {"state": (1,)}, outputs=network.outputs)
     else:
-        module = Steps(tuple(nodes), network.outputs, source, network.shapes)
+        module = Steps(tuple(nodes), network.outputs, inputs, network.shapes)
         for path, layer in made.items():
             _place(module, path, layer)
         for node in nodes:
@@ -183,9 +190,17 @@ def assemble(
             ):
                 if buffer:
                     module.register_buffer(buffer, torch.tensor(start, dtype=torch.float32))
-        heads = {name: place for place, name in enumerate(network.outputs) if head_of(network, name)}
-        stepping = Stepping(1, {}, {"state": len(network.outputs)}, network.outputs, heads)
+        heads = {name: (place,) for place, name in enumerate(network.outputs) if head_of(network, name)}
+        feeds = {"state": (len(network.outputs),)}
+        stepping = Stepping(1, _arguments(inputs), feeds=feeds, outputs=network.outputs, heads=heads)
     return Source(framework, module.eval(), paths, stepping)
+
+
+def _arguments(inputs: tuple[str, ...]) -> Arguments:
+    """One input is x itself, several are a dict."""
+    if len(inputs) == 1:
+        return one(inputs[0])
+    return Arguments(tuple(Slot(name, "x", name) for name in inputs), ("x",), {"x": dict})
 
 
 def head_of(network: Network, name: str) -> bool:
@@ -195,6 +210,8 @@ def head_of(network: Network, name: str) -> bool:
 
 def _is_chain(network: Network, neurons: Mapping[str, Neuron], order: list[str]) -> bool:
     """Each population fed by the one before alone, without delay, states from zero, the last one is the output."""
+    if len(network.inputs) != 1:
+        return False
     before = network.inputs[0].name
     for name in order:
         into = network.into(name)
