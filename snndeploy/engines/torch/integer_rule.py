@@ -44,6 +44,7 @@ class IntegerNeurons:
         self.u = number(rule.initial_u).expand(whole)
         self.v = number(rule.initial_v).expand(whole)
         self.s = torch.zeros(whole, dtype=torch.bool, device=settings.device)
+        self.p = self.v
 
     def step(self, t: int, drive: list[Tensor]) -> Tensor:
         """Takes the accumulation `a: int64 (batch, *shape)`; returns what is emitted: spikes, or v."""
@@ -56,7 +57,7 @@ class IntegerNeurons:
             q = q + self.bias
         p = clip24(wrap32(q))
         if not self.spiking:
-            self.u, self.v = u, p
+            self.u, self.v, self.p = u, p, p
             return p
         late = reset.kind != "none" and reset.when in ("next", "residual")
         pending = self.v > self.theta
@@ -68,7 +69,7 @@ class IntegerNeurons:
             v = torch.where(s, clip24(self._reset(p)), p)
         elif late and reset.when == "residual":
             v = clip24(p - (s.to(torch.int64) - pending.to(torch.int64)) * (p - self._reset(p)))
-        self.u, self.v, self.s = u, v, s
+        self.u, self.v, self.s, self.p = u, v, s, p
         return s
 
     def _reset(self, y: Tensor) -> Tensor:

@@ -43,7 +43,7 @@ def _sparse(each: Sparse, shape: Shape, dtype: torch.dtype, device: torch.device
     return lambda x: (matrix @ x.reshape(x.shape[0], columns).T).T.reshape(x.shape[0], *out)
 
 
-def _padded(x: Tensor, padding: tuple[tuple[int, int], ...]) -> Tensor:
+def padded(x: Tensor, padding: tuple[tuple[int, int], ...]) -> Tensor:
     """Zeros before and after each spatial axis."""
     if not any(map(any, padding)):
         return x
@@ -53,17 +53,17 @@ def _padded(x: Tensor, padding: tuple[tuple[int, int], ...]) -> Tensor:
 def _conv(each: Conv, shape: Shape, dtype: torch.dtype, device: torch.device) -> Linear:
     weight = tensor(each.weight, dtype, device)
     if device.type == "cuda":
-        return _columns(each, shape, weight)
+        return columns(each, shape, weight)
     convolve = functional.conv1d if len(each.kernel) == 1 else functional.conv2d
 
     def apply(x: Tensor) -> Tensor:
-        padded = _padded(x, each.padding)
-        return convolve(padded, weight, None, each.stride, 0, each.dilation, each.groups)
+        around = padded(x, each.padding)
+        return convolve(around, weight, None, each.stride, 0, each.dilation, each.groups)
 
     return apply
 
 
-def _columns(each: Conv, shape: Shape, weight: Tensor) -> Linear:
+def columns(each: Conv, shape: Shape, weight: Tensor) -> Linear:
     """A convolution as one matrix product over unfolded windows.
 
     On CUDA, cuDNN may choose TF32, Winograd or FFT algorithms, which are neither exact on integers nor float32.
@@ -73,7 +73,7 @@ def _columns(each: Conv, shape: Shape, weight: Tensor) -> Linear:
     kernel = weight.reshape(groups, out[0] // groups, -1)
 
     def apply(x: Tensor) -> Tensor:
-        windows = _padded(x, each.padding)
+        windows = padded(x, each.padding)
         for axis in range(dims):
             reach = each.dilation[axis] * (each.kernel[axis] - 1) + 1
             windows = windows.unfold(2 + axis, reach, each.stride[axis])[..., :: each.dilation[axis]]
@@ -110,9 +110,9 @@ def _pool(each: Pool, shape: Shape, dtype: torch.dtype, device: torch.device) ->
     sizes = tensor(_window_sizes(each, shape), dtype, device) if each.kind == "average" else None
 
     def apply(x: Tensor) -> Tensor:
-        padded = _padded(x, margins)
-        padded = padded.unsqueeze(-2) if flat else padded
-        summed = functional.avg_pool2d(padded, kernel, stride, divisor_override=1)
+        around = padded(x, margins)
+        around = around.unsqueeze(-2) if flat else around
+        summed = functional.avg_pool2d(around, kernel, stride, divisor_override=1)
         summed = (summed.squeeze(-2) if flat else summed)[window]
         return summed if sizes is None else summed / sizes
 

@@ -1,0 +1,102 @@
+"""The deployed network as a torch module that learns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from snndeploy.engines.torch.settings import Settings
+from snndeploy.network import spec
+from snndeploy.network.network import Network
+from snndeploy.network.timing import update_order
+from snndeploy.train.neurons import Neurons, Step
+from snndeploy.train.surrogate import surrogate
+from snndeploy.train.weights import Synapses
+
+
+class Deployed(nn.Module):
+    """An integer network whose forward is what the chip computes, bit for bit, and whose gradients are surrogates.
+
+    Args:
+        network: integer form.
+        largest: the largest value that each input has, 1 where it is binary.
+        learn: of "weight", "bias", "threshold".
+        slope: `surrogate` function and slope, per unit of the threshold.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        largest: Mapping[str, int],
+        learn: tuple[str, ...] = ("weight", "bias"),
+        slope: tuple[str, float] = ("fast_sigmoid", 5.0),
+        device: str = "cpu",
+    ):
+        super().__init__()
+        self.network = network
+        by = Settings(torch.device(device), torch.float32)
+        shape_of = surrogate(*slope)
+        self.order = update_order(network)
+        self.cells = {p.name: Neurons(p, by, learn, shape_of) for p in network.populations}
+        self.links = {
+            p.name: Synapses(network, p, largest.get(p.source, 1), by, "weight" in learn) for p in network.projections
+        }
+        self.parts = nn.ModuleList([*self.cells.values(), *self.links.values()])
+
+    def forward(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """What every population emits: float64 (time, batch, *shape), spikes as 0 and 1, or v in state units.
+
+        Args:
+            inputs: by name, whole numbers (time, batch, *shape).
+        """
+        emitted = dict(inputs)
+        for names in self.order:
+            emitted |= self._group(names, emitted)
+        return {name: emitted[name] for name in self.network.population}
+
+    def _group(self, names: tuple[str, ...], emitted: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        steps, batch = next(iter(emitted.values())).shape[:2]
+        outer: dict[str, Tensor | None] = dict.fromkeys(names)
+        for p in (each for name in names for each in self.network.into(name) if each.source not in names):
+            arrived = self.links[p.name](late(emitted[p.source], p.delay))
+            known = outer[p.target]
+            outer[p.target] = arrived if known is None else known + arrived
+        inner = {name: [p for p in self.network.into(name) if p.source in names] for name in names}
+        rows: dict[str, list[Tensor]] = {name: [] for name in names}
+        state = {name: self.cells[name].start(batch) for name in names}
+        for t in range(steps):
+            for name in names:
+                cells, u, v, bias, vth = state[name]
+                given = outer[name]
+                a = torch.zeros_like(v) if given is None else given[t]
+                for p in inner[name]:
+                    if t >= p.delay:
+                        a = a + self.links[p.name](rows[p.source][t - p.delay][None])[0]
+                out, u, v = Step.apply(  # type: ignore[no-untyped-call]
+                    a, u, v, bias, vth, cells, t, self.cells[name].slope
+                )
+                rows[name].append(out)
+                state[name] = cells, u, v, bias, vth
+        return {name: torch.stack(each) for name, each in rows.items()}
+
+    def confine(self) -> None:
+        """After an update: every number back inside its register."""
+        for cells in self.cells.values():
+            cells.confine()
+        for link in self.links.values():
+            link.confine()
+
+    def deployed(self) -> Network:
+        """The integer network of now, checked."""
+        populations = tuple(each.deployed() for each in self.cells.values())
+        projections = tuple(each.deployed() for each in self.links.values())
+        return spec.check(self.network.with_(populations=populations, projections=projections))
+
+
+def late(x: Tensor, delay: int) -> Tensor:
+    """`x` after `delay` steps, silent before."""
+    if delay == 0:
+        return x
+    return torch.cat([torch.zeros_like(x[:delay]), x[: max(0, len(x) - delay)]])
