@@ -14,9 +14,33 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from snndeploy.verbs import capture, compare, lint, place, quantize, read, run, to_norse, to_snntorch, write
+    from snndeploy.verbs import (
+        capture,
+        compare,
+        finetune,
+        lint,
+        place,
+        quantize,
+        read,
+        run,
+        to_norse,
+        to_snntorch,
+        write,
+    )
 
-__all__ = ["capture", "compare", "lint", "place", "quantize", "read", "run", "to_norse", "to_snntorch", "write"]
+__all__ = [
+    "capture",
+    "compare",
+    "finetune",
+    "lint",
+    "place",
+    "quantize",
+    "read",
+    "run",
+    "to_norse",
+    "to_snntorch",
+    "write",
+]
 
 
 class _Package(ModuleType):

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from snndeploy.network.network import Decision, InputKind
     from snndeploy.placement import Placement
     from snndeploy.targets import Target
+    from snndeploy.train.finetune import FineTuned
 
 Path = str | os.PathLike[str]
 
@@ -190,6 +191,26 @@ def quantize(network: Network, target: str | Target, calibration: Any = None, me
     from snndeploy.quantize import quantize as to_integers
 
     return to_integers(network, _target(target), calibration, method)
+
+
+def finetune(network: Network, target: str | Target, data: tuple[Any, Any], **settings: Any) -> FineTuned:
+    """Trains with a forward that is the deployed integer arithmetic, bit for bit, from where rounding left it.
+
+    Args:
+        network: the float form, quantised first; or an integer form.
+        data: (samples, labels), samples as for `run`.
+        settings: test, reset, epochs, batch, lr, learn, surrogate, slope, seed, device, progress; see
+            `snndeploy.train.finetune`.
+
+    Returns:
+        `.network`, the integer form; `.stages`, the accuracy before and after; print it to read it.
+
+    Raises:
+        SnnDeployError: it cannot be quantised, a setting or a sample does not fit, or training left the registers.
+    """
+    from snndeploy.train.finetune import finetune as train
+
+    return train(network, _target(target), data, **settings)
 
 
 def place(network: Network, target: str | Target) -> Placement:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
+from math import cos, pi
 from typing import Any
 
 import numpy as np
@@ -22,11 +24,11 @@ from snndeploy.quantize import quantize
 from snndeploy.quantize.worst_case import overflows
 from snndeploy.targets import Target, load
 from snndeploy.train.integers import Deployed
+from snndeploy.train.steps import Steps
 
 Progress = Callable[[int, int, str], None]
 LEARN = ("weight", "bias", "threshold")
-# logits between the classes of the untrained network, so that the loss neither saturates nor vanishes
-SPREAD = 5.0
+SHARPNESS = np.logspace(-2, 4, 61)
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ class FineTuned:
         network: the integer form, fine-tuned.
         start: the integer form that training started from.
         stages: accuracy as captured, with another reset where one was asked for, rounded, and fine-tuned.
-        history: (loss, accuracy) on the training samples, per epoch.
+        history: (loss, accuracy) on the training samples, before training and after each epoch.
         changed: projection -> share of its mantissas that moved.
     """
 
@@ -115,18 +117,18 @@ def finetune(
     reset: str | None = None,
     epochs: int = 30,
     batch: int = 32,
-    lr: float = 0.3,
+    lr: float = 0.03,
     learn: tuple[str, ...] = ("weight", "bias"),
     surrogate: str = "fast_sigmoid",
-    slope: float = 5.0,
+    slope: float = 25.0,
     seed: int = 0,
     device: str = "cpu",
     progress: Progress | None = None,
 ) -> FineTuned:
     """Trains the integer form of a network with the deployed arithmetic in the forward pass, bit for bit.
 
-    Adam on the mantissas, whose learning rate falls along a cosine; cross-entropy of what the network's decision
-    compares. Rounding is straight-through, spikes have a surrogate gradient, resets count as constants.
+    Momentum on the mantissas (`train.steps`), whose learning rate falls along a cosine; cross-entropy of what the
+    network's decision compares. Rounding is straight-through, spikes have a surrogate gradient, resets count as constants.
 
     Args:
         network: float form, which is quantised first (calibrated on the training samples); or integer form.
@@ -141,7 +143,7 @@ def finetune(
         device: "cpu" or "cuda".
 
     Returns:
-        The last epoch's network; nothing is chosen on the test samples.
+        The network of the epoch with the least loss on all training samples, the start among them.
 
     Raises:
         SnnDeployError: the network cannot be quantised (SD2xx, SD6xx); a setting, a sample or a label does not fit
@@ -253,30 +255,56 @@ def _train(
         for each in (cells.bias, cells.vth)
         if each.requires_grad
     ]
-    optimizer = torch.optim.Adam(groups, lr=lr)
-    steps = epochs * -(-len(labels) // batch)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+    optimizer = Steps(groups)
+    parts = -(-len(labels) // batch)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, partial(_pace, steps=epochs * parts))
     x = {name: torch.as_tensor(array, dtype=torch.float32, device=device) for name, array in inputs.items()}
     y = torch.as_tensor(labels, device=device)
-    history, sharpness, done = [], 0.0, 0
+    compared = _compared(module, x, len(y), batch)
+    sharpness = _sharpness(compared, y)
+    history = [_state(sharpness * compared, y)]
+    best = {name: each.clone() for name, each in module.state_dict().items()}
     for epoch in range(epochs):
-        total, right = 0.0, 0
-        for part in torch.split(torch.randperm(len(labels), generator=order), batch):
+        for k, part in enumerate(torch.split(torch.randperm(len(labels), generator=order), batch)):
             part = part.to(device)
-            compared = scores(module.network, module({name: each[:, part] for name, each in x.items()}))
-            if not sharpness:
-                spread = (compared.amax(dim=1) - compared.amin(dim=1)).mean().item()
-                sharpness = SPREAD / spread if spread > 0 else SPREAD
-            loss = cross_entropy(sharpness * compared, y[part])
+            logits = sharpness * scores(module.network, module({name: each[:, part] for name, each in x.items()}))
+            loss = cross_entropy(logits, y[part])
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             schedule.step()
             module.confine()
-            total += loss.item() * len(part)
-            right += int((compared.argmax(dim=1) == y[part]).sum())
-            done += 1
             if progress is not None:
-                progress(done, steps, f"epoch {epoch + 1} of {epochs}, loss {loss.item():.3f}")
-        history.append((total / len(labels), right / len(labels)))
+                text = f"epoch {epoch + 1} of {epochs}, loss {loss.item():.3f}, before {history[0][0]:.3f}"
+                progress(epoch * parts + k + 1, epochs * parts, text)
+        now = _state(sharpness * _compared(module, x, len(y), batch), y)
+        if now[0] < min(history)[0]:
+            best = {name: each.clone() for name, each in module.state_dict().items()}
+        history.append(now)
+    module.load_state_dict(best)
     return history
+
+
+def _pace(k: int, steps: int) -> float:
+    """Slowly up, until the optimizer knows the sizes of the gradients, then down along a cosine."""
+    rising = max(1, steps // 10)
+    return (k + 1) / rising if k < rising else (1 + cos(pi * (k - rising) / max(1, steps - rising))) / 2
+
+
+@torch.no_grad()
+def _compared(module: Deployed, x: Mapping[str, Tensor], count: int, batch: int) -> Tensor:
+    parts = torch.split(torch.arange(count), batch)
+    rows = [scores(module.network, module({name: each[:, part] for name, each in x.items()})) for part in parts]
+    return torch.cat(rows)
+
+
+def _state(logits: Tensor, y: Tensor) -> tuple[float, float]:
+    """(loss, accuracy)."""
+    return cross_entropy(logits, y).item(), (logits.argmax(dim=1) == y).double().mean().item()
+
+
+def _sharpness(compared: Tensor, y: Tensor) -> float:
+    """By what the compared numbers are multiplied: the factor of least cross-entropy before training, so that the loss
+    is about the samples in doubt, not about making all numbers larger (temperature scaling: Guo et al., ICML 2017)."""
+    losses = [cross_entropy(float(factor) * compared, y).item() for factor in SHARPNESS]
+    return float(SHARPNESS[int(np.argmin(losses))])

@@ -63,13 +63,15 @@ class Deployed(nn.Module):
             arrived = self.links[p.name](late(emitted[p.source], p.delay))
             known = outer[p.target]
             outer[p.target] = arrived if known is None else known + arrived
+        # apart at once: a gradient per step of the whole would cost steps squared
+        each_step = {name: None if rows is None else rows.unbind() for name, rows in outer.items()}
         inner = {name: [p for p in self.network.into(name) if p.source in names] for name in names}
         rows: dict[str, list[Tensor]] = {name: [] for name in names}
         state = {name: self.cells[name].start(batch) for name in names}
         for t in range(steps):
             for name in names:
                 cells, u, v, bias, vth = state[name]
-                given = outer[name]
+                given = each_step[name]
                 a = torch.zeros_like(v) if given is None else given[t]
                 for p in inner[name]:
                     if t >= p.delay:

@@ -125,9 +125,10 @@ class Neurons(nn.Module):
     @torch.no_grad()
     def deployed(self) -> Population:
         """The population with the registers of now."""
-        rule = self.rule
-        if self.bias.requires_grad:
-            rule = replace(rule, bias_mant=torch.round(self.bias).cpu().numpy().astype(np.int64))
-        if self.vth.requires_grad:
-            rule = replace(rule, vth=torch.round(self.vth).cpu().numpy().astype(np.int64))
-        return replace(self.population, rule=rule)
+        now = {"bias_mant": self.bias, "vth": self.vth}
+        changed: dict[str, Any] = {}
+        for name, number in now.items():
+            whole = torch.round(number).cpu().numpy().astype(np.int64)
+            if number.requires_grad and np.any(whole != getattr(self.rule, name)):
+                changed[name] = whole
+        return replace(self.population, rule=replace(self.rule, **changed))

@@ -1,0 +1,95 @@
+"""finetune: from a rounded network to one that was trained on the chip's own arithmetic."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from snndeploy.commands import options as opt
+from snndeploy.commands.output import progress, say, show
+from snndeploy.errors import error
+
+LABELS = "labels"
+Epochs = Annotated[int, typer.Option("--epochs", help="How often all samples are shown.")]
+Lr = Annotated[float, typer.Option("--lr", help="Steps of the mantissas' grid per update, at most.")]
+
+
+@opt.reads
+def finetune(
+    model: opt.Model,
+    target: opt.Target,
+    data: Annotated[Path, typer.Option("--data", help=".npy or .npz, (time, sample, *shape); may hold labels.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The .nir file to write.")],
+    labels: Annotated[Path | None, typer.Option("--labels", help=".npy, whole numbers (sample,).")] = None,
+    test: Annotated[Path | None, typer.Option("--test", help="Samples that only the report looks at.")] = None,
+    test_labels: Annotated[Path | None, typer.Option("--test-labels", help="Their labels.")] = None,
+    train_reset: Annotated[
+        str | None, typer.Option("--train-reset", help="to-zero: train with this reset instead of the network's own.")
+    ] = None,
+    epochs: Epochs = 30,
+    batch: Annotated[int, typer.Option("--batch", help="Samples per update.")] = 32,
+    lr: Lr = 0.03,
+    learn: Annotated[str, typer.Option("--learn", help="Of weight, bias, threshold.")] = "weight,bias",
+    surrogate: Annotated[
+        str, typer.Option("--surrogate", help="Stands for the derivative of a spike.")
+    ] = "fast_sigmoid",
+    slope: Annotated[float, typer.Option("--slope", help="Of the surrogate, per threshold.")] = 25.0,
+    seed: Annotated[int, typer.Option("--seed", help="Of the order of the samples.")] = 0,
+    device: Annotated[str, typer.Option("--device", help="cpu or cuda.")] = "cpu",
+    reading: opt.Reading = opt.UNSAID,
+    json: opt.Json = False,
+) -> None:
+    """Train on the integers of a target, with its own arithmetic in the forward pass."""
+    from snndeploy import targets, verbs
+    from snndeploy.files import check_output, existing, inputs_of
+
+    existing(model, "NIR file")
+    given = [each for each in (model, data, labels, test, test_labels) if each is not None]
+    check_output(output, (*given, target))
+    chip = targets.load(target)
+    samples = labelled(data, labels)
+    held = None if test is None else labelled(test, test_labels)
+    net = reading.of(model)
+    with progress("finetune", json) as update, inputs_of(data):
+        done = verbs.finetune(
+            net,
+            chip,
+            samples,
+            test=held,
+            reset=train_reset,
+            epochs=epochs,
+            batch=batch,
+            lr=lr,
+            learn=opt.words(learn),
+            surrogate=surrogate,
+            slope=slope,
+            seed=seed,
+            device=device,
+            progress=update,
+        )
+    verbs.write(done.network, output)
+    show({"output": str(output), "target": chip.name, **done.as_dict()}, json, str(done))
+    say(f"{output}: integers of {chip.name}", json)
+
+
+def labelled(samples: Path, labels: Path | None) -> tuple[Any, Any]:
+    """The samples of one file, and the labels of another or of the same.
+
+    Raises:
+        SnnDeployError SD800: there are no labels, or two. SD801, SD803: as `load_arrays`.
+    """
+    from snndeploy.files import load_arrays
+
+    held = load_arrays(samples, "sample file")
+    inside = held.pop(LABELS, None) if isinstance(held, dict) else None
+    if (labels is None) == (inside is None):
+        what = "no labels are given" if labels is None else f"labels are in it and in {labels}"
+        raise error("SD800", str(samples), what, f"name --labels, or store them as {LABELS!r} in the .npz")
+    if isinstance(held, dict) and len(held) == 1:
+        held = next(iter(held.values()))
+    return held, inside if labels is None else load_arrays(labels, "label file")
+
+
+COMMANDS = (finetune,)
