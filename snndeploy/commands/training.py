@@ -35,7 +35,7 @@ def finetune(
     surrogate: Annotated[
         str, typer.Option("--surrogate", help="Stands for the derivative of a spike.")
     ] = "fast_sigmoid",
-    slope: Annotated[float, typer.Option("--slope", help="Of the surrogate, per threshold.")] = 25.0,
+    slope: Annotated[float, typer.Option("--slope", help="Of the surrogate, per threshold.")] = 5.0,
     seed: Annotated[int, typer.Option("--seed", help="Of the order of the samples.")] = 0,
     device: Annotated[str, typer.Option("--device", help="cpu or cuda.")] = "cpu",
     reading: opt.Reading = opt.UNSAID,

@@ -28,7 +28,8 @@ from snndeploy.train.steps import Steps
 
 Progress = Callable[[int, int, str], None]
 LEARN = ("weight", "bias", "threshold")
-SHARPNESS = np.logspace(-2, 4, 61)
+# factors to try; not lower, or a network that knows nothing yet would have nothing to learn from
+SHARPNESS = np.logspace(0.7, 4, 34)
 
 
 @dataclass(frozen=True)
@@ -120,7 +121,7 @@ def finetune(
     lr: float = 0.03,
     learn: tuple[str, ...] = ("weight", "bias"),
     surrogate: str = "fast_sigmoid",
-    slope: float = 25.0,
+    slope: float = 5.0,
     seed: int = 0,
     device: str = "cpu",
     progress: Progress | None = None,
@@ -128,7 +129,8 @@ def finetune(
     """Trains the integer form of a network with the deployed arithmetic in the forward pass, bit for bit.
 
     Momentum on the mantissas (`train.steps`), whose learning rate falls along a cosine; cross-entropy of what the
-    network's decision compares. Rounding is straight-through, spikes have a surrogate gradient, resets count as constants.
+    network's decision compares. Rounding is straight-through, spikes have a surrogate gradient, resets count as
+    constants.
 
     Args:
         network: float form, which is quantised first (calibrated on the training samples); or integer form.
