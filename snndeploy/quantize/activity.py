@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from snndeploy.engines.trace import Trace
 from snndeploy.network.arrays import Array
 from snndeploy.network.network import Network
 
@@ -25,7 +26,7 @@ class Activity:
     Attributes:
         mean, variance: of what each input or population emits, (*shape) by name.
         largest: largest value that each emits.
-        lowest, highest: range of the stored membrane by population; empty without calibration.
+        lowest, highest: range of the stored membrane of each neuron by population; empty without calibration.
         rate: mean spikes per step of a population's neurons.
         steps: length of a sample.
     """
@@ -33,8 +34,8 @@ class Activity:
     mean: Mapping[str, Array]
     variance: Mapping[str, Array]
     largest: Mapping[str, float]
-    lowest: Mapping[str, float]
-    highest: Mapping[str, float]
+    lowest: Mapping[str, Array]
+    highest: Mapping[str, Array]
     rate: Mapping[str, float]
     steps: int
 
@@ -53,8 +54,8 @@ def assumed(network: Network) -> Activity:
     return Activity(mean, variance, largest, {}, {}, rate, ASSUMED_STEPS)
 
 
-def measured(network: Network, inputs: Mapping[str, Any]) -> Activity:
-    """Runs the reference on checked inputs, some samples at a time."""
+def measured(network: Network, inputs: Mapping[str, Any]) -> tuple[Activity, Trace]:
+    """Runs the network on checked inputs, in float64, some samples at a time; with the trace of the first of them."""
     from snndeploy.engines import run
 
     given = {each.name: np.asarray(inputs[each.name]) for each in network.given}
@@ -67,19 +68,22 @@ def measured(network: Network, inputs: Mapping[str, Any]) -> Activity:
         name: float(given[name].max()) if name in given and network.input[name].kind == "counts" else 1.0
         for name in network.shapes
     }
-    lowest = {each.name: np.inf for each in network.populations}
-    highest = {each.name: -np.inf for each in network.populations}
+    lowest: dict[str, Array] = {each.name: np.full(each.shape, np.inf) for each in network.populations}
+    highest: dict[str, Array] = {each.name: np.full(each.shape, -np.inf) for each in network.populations}
+    shown: Trace | None = None
     for start in range(0, batch, at_once):
         part = {name: array[:, start : start + at_once] for name, array in given.items()}
-        trace = run(network, part, record=("spikes", "v"))
+        trace = run(network, part, "torch", ("spikes", "u", "v"), dtype="float64")
+        shown = trace if start == 0 else shown
         for name, x in (*trace.inputs.items(), *trace.spikes.items()):
             first[name] += x.sum(axis=(0, 1), dtype=np.float64)
             second[name] += np.square(x, dtype=np.float64).sum(axis=(0, 1))
         for name, v in trace.v.items():
-            lowest[name] = min(lowest[name], float(v.min()))
-            highest[name] = max(highest[name], float(v.max()))
+            lowest[name] = np.minimum(lowest[name], v.min(axis=(0, 1)))
+            highest[name] = np.maximum(highest[name], v.max(axis=(0, 1)))
     count = steps * batch
     mean = {name: total / count for name, total in first.items()}
     variance = {name: np.maximum(total / count - mean[name] ** 2, 0.0) for name, total in second.items()}
     rate = {each.name: float(mean[each.name].mean()) for each in network.populations}
-    return Activity(mean, variance, largest, lowest, highest, rate, steps)
+    assert shown is not None
+    return Activity(mean, variance, largest, lowest, highest, rate, steps), shown

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from snndeploy.network.maps import Sparse
 from snndeploy.network.network import Population, Projection
 from snndeploy.network.registers import STATE_SHIFT, Registers
 from snndeploy.network.rule import Reset, Rule
-from snndeploy.quantize.choice import Choice, Part, part_name
+from snndeploy.quantize.choice import MARK, Choice, Part, part_name
 from snndeploy.quantize.drive import weighted_map
 from snndeploy.quantize.grid import biases, decays
 from snndeploy.targets import Target
@@ -24,7 +24,31 @@ def population(
 ) -> tuple[Population, list[Projection]]:
     """The integer population and its projections; `each` is prepared, `original` as the caller gave it."""
     made = [_projection(p, part) for p, parts in zip(into, choice.parts, strict=True) for part in parts]
-    return Population(each.name, each.shape, _registers(original, each, choice, target)), made
+    return Population(each.name, each.shape, _registers(original, each, choice, target)), united(made)
+
+
+def united(parts: Sequence[Projection]) -> list[Projection]:
+    """Parts of one weight matrix that came to the same format are one projection again, if none of them share a weight.
+
+    It costs nothing and saves axons.
+    """
+    found: dict[Any, Projection] = {}
+    for i, p in enumerate(parts):
+        whole, mark, _ = p.name.rpartition(MARK)
+        form, (at, each) = p.format, weighted_map(p)
+        assert form is not None
+        key = (whole, form.exponent, form.bits, form.sign) if mark else i
+        before = found.get(key)
+        if before is None:
+            found[key] = p
+            continue
+        given, other = cast(Any, each), cast(Any, weighted_map(before)[1])
+        if (given.weight * other.weight).astype(bool).sum():
+            found[i] = p
+            continue
+        joint = replace(given, weight=given.weight + other.weight)
+        found[key] = replace(before, maps=(*p.maps[:at], joint, *p.maps[at + 1 :]))
+    return list(found.values())
 
 
 def _projection(p: Projection, part: Part) -> Projection:

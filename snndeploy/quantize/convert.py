@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from snndeploy.engines.trace import Trace
 from snndeploy.errors import Finding, SnnDeployError, raise_errors
 from snndeploy.network import spec
 from snndeploy.network.arrays import Array
@@ -13,11 +15,29 @@ from snndeploy.network.inputs import as_inputs
 from snndeploy.network.network import Network, Population, Projection
 from snndeploy.passes import constants, fold_gain, fold_values, merge_maps, reset_to_zero, sequential
 from snndeploy.quantize import build, rules
-from snndeploy.quantize.activity import assumed, measured
+from snndeploy.quantize.activity import Activity, assumed, measured
 from snndeploy.quantize.methods import find
+from snndeploy.quantize.methods.base import Method
 from snndeploy.quantize.search import search
 from snndeploy.quantize.worst_case import overflow, overflows
 from snndeploy.targets import Target, load
+
+
+@dataclass(frozen=True, eq=False)
+class Study:
+    """Everything that does not depend on the method: checked once, measured once.
+
+    Attributes:
+        network: as the caller gave it; ready: prepared, with the same spikes.
+        inputs: the checked calibration, or None; evidence: the float network on the first samples of it.
+    """
+
+    network: Network
+    ready: Network
+    target: Target
+    inputs: Mapping[str, Array] | None
+    activity: Activity
+    evidence: Trace | None
 
 
 def quantize(
@@ -31,7 +51,7 @@ def quantize(
         mantissa = round(w·S / 2^e)     du = round(4096(1 - alpha)) - 1     dv = round(4096(1 - beta))
         vth = round(theta·S)            bias = round(b·S·64) = mantissa·2^exponent
 
-    S and e are chosen by the error that they cause (`quantize/search.py`) below what every register and the worst case
+    S, e and the integers are chosen by a method (`quantize/methods`) below what every register and the worst case
     allow (`quantize/worst_case.py`). beta = 0 becomes 1/4096, the nearest that a register holds. The decays that
     were realised, and all other errors, are in `quantize.report`.
 
@@ -40,16 +60,21 @@ def quantize(
         target: name of a shipped target, path of a file, or a `Target`.
         calibration: input as for `run`, `(time, batch, *shape)`; without it all sources count alike. Counts need it:
             their maximum bounds the worst case.
-        method: a name of `quantize.methods.METHODS`.
+        method: a name of `quantize.methods.METHODS`, or several joined by "+".
 
     Raises:
         SnnDeployError: everything that the target cannot hold and everything wrong with the calibration, at once.
     """
     chip, by = load(target), find(method)
+    return integers(study(network, chip, calibration), by)
+
+
+def study(network: Network, target: Target, calibration: Any = None) -> Study:
+    """What all methods need; see `quantize` for arguments and errors."""
     spec.check(network)
     if network.form == "integer":
         raise_errors([Finding("SD601", "network", "it is in the integer form", "quantise the float network")])
-    found = refusals(network, chip)
+    found = refusals(network, target)
     inputs = None
     try:
         inputs = None if calibration is None else as_inputs(network, calibration)
@@ -59,21 +84,29 @@ def quantize(
         what = "it counts events, and nothing says how many there are at most"
         found.append(Finding("SD606", f"input {counted.name!r}", what, "give calibration spikes"))
     raise_errors(found)
-    ready = by.layout(prepared(network))
-    activity = assumed(ready) if inputs is None else measured(ready, inputs)
+    ready = prepared(network)
+    activity, evidence = (assumed(ready), None) if inputs is None else measured(ready, inputs)
+    return Study(network, ready, target, inputs, activity, evidence)
+
+
+def integers(about: Study, by: Method) -> Network:
+    """The integer form by one method; see `quantize`."""
+    network, chip, largest = about.network, about.target, about.activity.largest
+    ready = about.ready if by.layout is None else by.layout(about.ready)
+    found: list[Finding] = []
     populations: list[Population] = []
-    projections: dict[str, Projection] = {}
+    projections: list[Projection] = []
     for each in ready.populations:
-        scales = search(ready, each.name, chip, activity)
-        coarse = scales.too_coarse()
+        case = search(ready, each.name, chip, about.activity, about.evidence)
+        coarse = case.too_coarse()
         if coarse is not None:
             found.append(coarse)
             continue
-        for choice in by.choices(scales):
+        for choice in by.ranked(case):
             made, into = build.population(network.population[each.name], each, ready.into(each.name), choice, chip)
-            if overflow(made, into, ready.shapes, chip, activity.largest) is None:
+            if overflow(made, into, ready.shapes, chip, largest) is None:
                 populations.append(made)
-                projections |= {p.name: p for p in into}
+                projections += into
                 break
         else:
             what = "no scale satisfies its threshold, its bias, its weights and the worst case together"
@@ -82,10 +115,10 @@ def quantize(
     raise_errors(found)
     made_of = ready.with_(
         populations=tuple(populations),
-        projections=tuple(projections.values()),
-        provenance={**_provenance(network, chip, inputs), "method": by.name},
+        projections=tuple(projections),
+        provenance={**_provenance(network, chip, about.inputs), "method": by.name},
     )
-    raise_errors(overflows(made_of, chip, activity.largest))
+    raise_errors(overflows(made_of, chip, largest))
     return spec.check(made_of)
 
 

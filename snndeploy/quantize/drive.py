@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 
@@ -12,12 +13,15 @@ from snndeploy.network.maps import Conv, Dense, Map, Sparse, chain_apply
 from snndeploy.network.network import Projection
 from snndeploy.quantize.activity import Activity
 
+Shared = Literal["nothing", "channel", "rows"]
+
 
 @dataclass(frozen=True, eq=False)
 class Drive:
     """One projection's weights with the moments of what meets them.
 
     weight: (rows, fan-in), a row per neuron or output channel; or flat with `row`. mean, variance: broadcast to it.
+    shared: what else has the same row: "nothing", all places of a "channel", or all "rows" in front of the last axis.
     """
 
     weight: Array
@@ -25,6 +29,7 @@ class Drive:
     variance: Array
     row: Array | None = None
     rows: int = 0
+    shared: Shared = "nothing"
 
     @property
     def row_count(self) -> int:
@@ -34,6 +39,11 @@ class Drive:
     def ends(self) -> Array:
         """The smallest and the largest weight."""
         return np.array([self.weight.min(), self.weight.max()] if self.weight.size else [])
+
+    def scaled_ends(self, scale: Array) -> Array:
+        """The smallest and the largest of the weights times a scale that broadcasts to them."""
+        scaled = self.weight * scale
+        return np.array([scaled.min(), scaled.max()] if scaled.size else [])
 
     def part(self, most: int) -> tuple[Drive, slice]:
         """Every n-th row, so that about `most` weights are left, and which rows these are."""
@@ -63,14 +73,16 @@ def drive(p: Projection, activity: Activity) -> Drive:
     match each:
         case Dense():
             axes = tuple(range(mean.ndim - 1))
-            return Drive(each.weight, mean.mean(axis=axes), variance.mean(axis=axes))
+            return Drive(
+                each.weight, mean.mean(axis=axes), variance.mean(axis=axes), shared="rows" if axes else "nothing"
+            )
         case Conv():
             out, per = each.weight.shape[:2]
             channel = (np.arange(out) // (out // each.groups))[:, None] * per + np.arange(per)
             axes = tuple(range(1, mean.ndim))
             taps = int(np.prod(each.kernel))
             mean, variance = (np.repeat(m.mean(axis=axes)[channel], taps, axis=1) for m in (mean, variance))
-            return Drive(each.weight.reshape(out, -1), mean, variance)
+            return Drive(each.weight.reshape(out, -1), mean, variance, shared="channel")
         case Sparse():
             matrix = each.weight
             row = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))

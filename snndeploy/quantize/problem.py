@@ -74,10 +74,17 @@ class Problem:
         return self.per_row(np.asarray(scale), d.row_count)[:, None]
 
     def top(self) -> float:
-        """The largest scale that registers, worst case and what is known of the membrane allow."""
-        least = RESOLVED / float(self.theta.min()) if self.activity.measured else self.full_limit()
-        most = min([max(self.range_limit(), least), *self.limits().values()])
-        return most if np.isfinite(most) else 1.0
+        """The largest scale that registers, worst case and what is known of the membrane allow to all neurons."""
+        return float(np.min(self.tops()))
+
+    def tops(self) -> Array:
+        """The same per neuron, (*shape)."""
+        least = RESOLVED / self.theta if self.activity.measured else self.full_limit()
+        most = np.maximum(self.range_limits(), least)
+        for register, size in self.rooms().values():
+            with np.errstate(divide="ignore"):
+                most = np.minimum(most, register / size)
+        return np.where(np.isfinite(most), most, 1.0)
 
     def bias_error(self, scale: Array | float) -> Array:
         """How far the bias is off, in units of the membrane, (*shape)."""
@@ -85,24 +92,57 @@ class Problem:
         mantissa, exponent = biases(wanted, self.target)
         return np.asarray((mantissa * 2.0**exponent - wanted) / (scale * UNIT))
 
-    def limits(self) -> dict[str, float]:
-        """The largest scale that each register allows, by what it has to hold."""
+    def rooms(self) -> dict[str, tuple[float, Array]]:
+        """What each register holds, and what it has to hold per unit of scale, (*shape), by what that is."""
         rule, neuron, synapse = self.rule, self.target.neuron, self.target.synapse
         alpha = np.asarray(rule.receptors[0].alpha)
-        sizes = {
-            "what arrives in the worst case": np.maximum(*self.arriving) / (1 - alpha),
-            "the state that it starts from": np.maximum(np.abs(rule.initial), np.abs(rule.receptors[0].initial)),
-            "what a spike subtracts": np.abs(rule.reset.value) if rule.reset.kind == "by" else np.zeros(()),
-        }
-        room = {name: (neuron.state_max.value / UNIT, float(np.max(size))) for name, size in sizes.items()}
-        theta = 0.0 if rule.threshold is None else float(np.max(rule.threshold))
-        room["the threshold"] = (neuron.threshold_max.value, theta)
+        state = neuron.state_max.value / UNIT
         bias = neuron.bias_mantissa_max.value * 2.0**neuron.bias_exponent_max.value
-        room["the bias"] = (bias / UNIT, float(np.max(np.abs(rule.bias))))
-        weight = max((float(np.abs(d.weight).max(initial=0.0)) for d in self.drives), default=0.0)
+        weights = [np.broadcast_to(self.per_neuron(np.abs(d.weight), d), self.shape) for d in self.drives]
         top = 2.0**synapse.weight_exponent_max.value * Format(0, synapse.weight_bits.value, "mixed").limits[1]
-        room["the largest weight"] = (top, weight)
-        return {name: most / size for name, (most, size) in room.items() if size > 0}
+        found = {
+            "what arrives in the worst case": (state, np.maximum(*self.arriving) / (1 - alpha)),
+            "the state that it starts from": (
+                state,
+                np.maximum(np.abs(rule.initial), np.abs(rule.receptors[0].initial)),
+            ),
+            "what a spike subtracts": (state, np.abs(rule.reset.value) if rule.reset.kind == "by" else np.zeros(())),
+            "the threshold": (
+                neuron.threshold_max.value,
+                np.asarray(0.0 if rule.threshold is None else rule.threshold),
+            ),
+            "the bias": (bias / UNIT, np.abs(rule.bias)),
+            "the largest weight": (top, np.max(weights, axis=0) if weights else np.zeros(())),
+        }
+        return {name: (most, np.broadcast_to(size, self.shape)) for name, (most, size) in found.items()}
+
+    def limits(self) -> dict[str, float]:
+        """The largest scale that each register allows to all neurons, by what it has to hold."""
+        sizes = {name: (most, float(np.max(size))) for name, (most, size) in self.rooms().items()}
+        return {name: most / size for name, (most, size) in sizes.items() if size > 0}
+
+    def per_neuron(self, weight: Array, d: Drive) -> Array:
+        """The largest weight of each neuron of one drive, as magnitudes; broadcasts to the shape."""
+        if d.row is not None:
+            found = np.zeros(d.rows)
+            np.maximum.at(found, d.row, weight)
+            return found.reshape(self.shape)
+        rows = weight.max(axis=1, initial=0.0)
+        if d.shared == "channel":
+            return np.asarray(rows.reshape(-1, *(1,) * (len(self.shape) - 1)))
+        return np.asarray(rows)  # the last axis
+
+    def grouped(self, value: Array) -> Array:
+        """The smallest value of all neurons that have to share a scale, because they share weights.
+
+        (*shape) -> an array that broadcasts to the shape: one number per neuron, per channel, or for all.
+        """
+        kinds = {d.shared for d in self.drives} - {"nothing"}
+        if not kinds or len(self.shape) == 1:
+            return np.asarray(value)
+        if kinds == {"channel"}:
+            return np.asarray(value.min(axis=tuple(range(1, len(self.shape))), keepdims=True))
+        return np.asarray(value.min())
 
     def too_coarse(self) -> Finding | None:
         """The finding if no scale resolves the threshold, or the weights where there is none."""
@@ -115,23 +155,24 @@ class Problem:
         fix = f"bring {name} below {min(limits.values()) / (COARSEST / float(self.theta.min())):.3g} of what it is"
         return Finding("SD607", f"population {self.name!r}", f"{what}, at least {COARSEST} are needed", fix)
 
-    def range_limit(self) -> float:
-        """The largest scale at which the membrane, as far as it is known, stays within its register."""
+    def range_limits(self) -> Array:
+        """The largest scale at which each membrane, as far as it is known, stays within its register; (*shape)."""
         rule, name = self.rule, self.name
         state_max = self.target.neuron.state_max.value / UNIT
-        by = float(np.max(np.abs(rule.reset.value))) if rule.reset.kind == "by" else 0.0
+        by = np.abs(rule.reset.value) if rule.reset.kind == "by" else np.zeros(())
         # a membrane that a spike sets to zero at once may saturate above the threshold: it is set to zero either way
         capped = rule.spiking and rule.reset.kind == "to" and rule.reset.when == "now"
         if self.activity.measured:
             low, high = -self.activity.lowest[name], self.activity.highest[name]
-            reach = max(low, 0.0 if capped else high) + by
-            return state_max / (HEADROOM * reach) if reach > 0 else np.inf
-        alpha, beta = np.asarray(rule.receptors[0].alpha), np.asarray(rule.beta)
-        up, down = (side / (1 - alpha) for side in self.arriving)
-        per_step = np.maximum(down - rule.bias, 0 if capped else up + rule.bias) + by
-        with np.errstate(divide="ignore", invalid="ignore"):
-            reach = float(np.max(np.where(per_step > 0, per_step / (1 - beta), 0.0)))
-        return state_max / reach if reach > 0 else np.inf
+            reach = HEADROOM * (np.maximum(low, 0.0 if capped else high) + by)
+        else:
+            alpha, beta = np.asarray(rule.receptors[0].alpha), np.asarray(rule.beta)
+            up, down = (side / (1 - alpha) for side in self.arriving)
+            per_step = np.maximum(down - rule.bias, 0 if capped else up + rule.bias) + by
+            with np.errstate(divide="ignore", invalid="ignore"):
+                reach = np.where(per_step > 0, per_step / (1 - beta), 0.0)
+        with np.errstate(divide="ignore"):
+            return np.broadcast_to(np.where(reach > 0, state_max / np.maximum(reach, 1e-300), np.inf), self.shape)
 
     def full_limit(self) -> float:
         """The smallest scale that uses every bit of each projection and resolves the threshold to a thousandth."""

@@ -25,12 +25,14 @@ from functools import cached_property
 
 import numpy as np
 
+from snndeploy.engines.trace import Trace
 from snndeploy.network.arrays import Array
 from snndeploy.network.network import Network
 from snndeploy.network.registers import Format
 from snndeploy.network.rule import Rule
+from snndeploy.quantize import evidence as seen
 from snndeploy.quantize.activity import Activity
-from snndeploy.quantize.choice import Choice, Grid, Part
+from snndeploy.quantize.choice import Grid
 from snndeploy.quantize.drive import Drive, drive
 from snndeploy.quantize.grid import formats, mantissas
 from snndeploy.quantize.problem import UNIT, Problem
@@ -43,21 +45,28 @@ OCTAVES = 2
 POWERS_OF_TWO = 14
 # weights of a projection by which scales are compared
 SAMPLED = 2**17
-# scales that are rounded and compared in full at a time
-FINALISTS = 8
 
 
 @dataclass(frozen=True)
 class Draft:
-    """A scale and the format of each projection, not rounded yet."""
+    """A scale, for all neurons or broadcasting to them, and the grid of each projection; not rounded yet."""
 
-    scale: float
-    formats: tuple[Format, ...]
+    scale: Array | float
+    grids: tuple[Grid, ...]
     error: float
 
 
+@dataclass(frozen=True, eq=False)
 class Search(Problem):
-    """Scales of one population, by the error E."""
+    """Scales of one population, by the error E. network: laid out; evidence: what the float network did, if known."""
+
+    network: Network
+    evidence: Trace | None = None
+
+    @cached_property
+    def form(self) -> seen.Form | None:
+        """E as a quadratic form over the calibration; see `quantize/evidence.py`."""
+        return None if self.evidence is None else seen.form(self.network, self.name, self.evidence, self.target)
 
     def candidates(self) -> Iterator[float]:
         """Scales to try, largest first."""
@@ -65,17 +74,20 @@ class Search(Problem):
         yield from top * 2.0 ** -(np.arange(OCTAVES * PER_OCTAVE) / PER_OCTAVE)
         yield from 2.0 ** (np.floor(np.log2(top)) - np.arange(POWERS_OF_TWO))
 
-    def evaluate(self, scale: float) -> Draft | None:
+    def evaluate(self, scale: Array | float, clip: bool = True) -> Draft | None:
         """The best formats at this scale, by nearest rounding; None if the registers cannot hold it.
 
         What repeats in the errors of a row is left out where the final rounding makes it cancel.
         """
         chosen: list[Format] = []
         error = self.own_error(scale)
-        for whole, (d, theta) in zip(self.drives, self.parts, strict=True):
+        for whole, (d, theta, rows) in zip(self.drives, self.parts, strict=True):
+            unit = self.row_scale(scale, whole)
+            ends = whole.ends * unit if unit.ndim == 0 else whole.scaled_ends(unit)
+            unit = unit if unit.ndim == 0 or d.row is not None else unit[rows]
             tried = []
-            for form in formats(whole.ends, scale, self.target):
-                noise, repeated = self.drive_error(d, theta, scale, form, mantissas(d.weight, scale, form))
+            for form in formats(ends, 1.0, self.target)[: None if clip else 1]:
+                noise, repeated = self.drive_error(d, theta, unit, form, mantissas(d.weight, unit, form))
                 tried.append((noise + (0.0 if d.row is None else repeated), form))
             if not tried:
                 return None
@@ -85,10 +97,10 @@ class Search(Problem):
         return Draft(scale, tuple(chosen), error)
 
     @cached_property
-    def parts(self) -> tuple[tuple[Drive, Array], ...]:
-        """Some rows of each drive with their thresholds: enough to compare scales."""
+    def parts(self) -> tuple[tuple[Drive, Array, slice], ...]:
+        """Some rows of each drive with their thresholds, and which rows: enough to compare scales."""
         cut = ((d.part(SAMPLED), self.per_row(self.theta, d.row_count)) for d in self.drives)
-        return tuple((part, theta[every]) for (part, every), theta in cut)
+        return tuple((part, theta[every], every) for (part, every), theta in cut)
 
     def drive_error(
         self, d: Drive, theta: Array, scale: Array | float, form: Grid, values: Array
@@ -131,12 +143,6 @@ class Search(Problem):
         error += sum(float(np.mean((g1 * moved / self.per_row(self.theta, n)) ** 2)) for n, moved in drift.items())
         return [values[i] for i in range(len(order))], error
 
-    def finished(self, draft: Draft) -> Choice:
-        """The mantissas of a draft, and E with them."""
-        values, error = self.fitted(draft.scale, draft.formats)
-        parts = tuple((Part(form, v),) for form, v in zip(draft.formats, values, strict=True))
-        return Choice(np.asarray(draft.scale), parts, error)
-
     def _filter(self) -> float:
         """A bias acts on the membrane, past the current's filter: what it is off by, as an arrival."""
         return 1.0 - float(np.mean(self.rule.receptors[0].alpha))
@@ -145,20 +151,11 @@ class Search(Problem):
         beta, alpha = np.asarray(self.rule.beta), np.asarray(self.rule.receptors[0].alpha)
         return bool(np.any((beta != 0) & (beta != 1)) or np.any(alpha))
 
-    def ranked(self) -> Iterator[Choice]:
-        """Scales that the registers hold, rounded: the most promising ones best first, then the next ones."""
-        tried = [self.evaluate(float(s)) for s in self.candidates()]
-        found = sorted((c for c in tried if c is not None), key=lambda c: (c.error, -c.scale))
-        for start in range(0, len(found), FINALISTS):
-            yield from sorted(
-                map(self.finished, found[start : start + FINALISTS]), key=lambda c: (c.error, -float(c.scale))
-            )
 
-
-def search(network: Network, name: str, target: Target, activity: Activity) -> Search:
+def search(network: Network, name: str, target: Target, activity: Activity, evidence: Trace | None = None) -> Search:
     """The search for one population of a prepared float network."""
     each = network.population[name]
     assert isinstance(each.rule, Rule)
     drives = tuple(drive(p, activity) for p in network.into(name))
     arriving = arrivals(each.shape, network.into(name), network.shapes, activity.largest)
-    return Search(name, each.shape, each.rule, drives, target, activity, arriving)
+    return Search(name, each.shape, each.rule, drives, target, activity, arriving, network, evidence)

@@ -10,6 +10,7 @@ from snndeploy import targets
 from snndeploy.engines import run
 from snndeploy.errors import SnnDeployError
 from snndeploy.network import Decision, Dense, Input, Network, Population, Projection, Receptor, Rule, spec
+from snndeploy.network.arrays import equal
 from snndeploy.quantize import METHODS, quantize, report
 from snndeploy.quantize.worst_case import overflows
 
@@ -21,7 +22,10 @@ def one_layer(weight, rule: Rule | None = None) -> Network:
     return Network(1e-3, (Input("in", weight.shape[1:]),), (population,), (feed,), ("p",), Decision("p"))
 
 
-@pytest.mark.parametrize("method", METHODS)
+JOINED = ("per-neuron+split", "signs+per-neuron+membranes", "bands+membranes", "signs+max-abs")
+
+
+@pytest.mark.parametrize("method", [*METHODS, *JOINED])
 def test_every_method_gives_legal_certified_networks(method):
     kept, made_any = [], 0
     for seed in range(8):
@@ -79,7 +83,10 @@ def test_mean_square_is_no_worse_than_the_others_by_its_measure():
     rng = np.random.default_rng(2)
     weight = rng.standard_t(3, (30, 30))
     network = one_layer(weight, Rule(0.9, 20.0))
-    errors = {m: report(network, quantize(network, "loihi1", method=m))[0].weights[0].error for m in METHODS}
+    errors = {
+        m: report(network, quantize(network, "loihi1", method=m))[0].weights[0].error
+        for m in ("max-abs", "percentile", "mean-square", "split")
+    }
     assert errors["mean-square"] <= min(errors["max-abs"], errors["percentile"]) * (1 + 1e-9)
     assert errors["split"] < errors["mean-square"] / 10
 
@@ -94,3 +101,16 @@ def test_a_population_without_weight_has_a_scale():
 def test_an_unknown_method_is_refused_with_the_known_ones():
     with pytest.raises(SnnDeployError, match=r"SD609 method 'best'.*max-abs, .*split"):
         quantize(one_layer(np.ones((2, 2))), "loihi1", method="best")
+
+
+@pytest.mark.parametrize("joined", ["signs+bands", "max-abs+percentile", "max-abs+per-neuron", "split+exponents"])
+def test_methods_that_do_the_same_step_cannot_be_joined(joined):
+    with pytest.raises(SnnDeployError, match=r"SD609 .*do the same step"):
+        quantize(one_layer(np.ones((2, 2))), "loihi1", method=joined)
+
+
+def test_the_order_of_joined_methods_does_not_matter():
+    rng = np.random.default_rng(3)
+    network = one_layer(rng.normal(0, 0.5, (5, 6)))
+    one, two = (quantize(network, "loihi1", method=m) for m in ("signs+per-neuron+split", "split+signs+per-neuron"))
+    assert equal(one.with_(provenance={}), two.with_(provenance={}))

@@ -16,4 +16,4 @@ def choices(case: Search) -> Iterator[Choice]:
     return one_scale(case, max((float(np.abs(d.weight).max(initial=0.0)) for d in case.drives), default=0.0))
 
 
-METHOD = Method("max-abs", "one scale per population, by its largest weight", choices)
+METHOD = Method("max-abs", "one scale per population, by its largest weight", choices=choices)

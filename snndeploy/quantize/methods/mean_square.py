@@ -33,4 +33,4 @@ def choices(case: Search) -> Iterator[Choice]:
     return one_scale(case, float(min(clips, key=error)) if largest else 0.0)
 
 
-METHOD = Method("mean-square", "one scale per population, with the least squared error of the weights", choices)
+METHOD = Method("mean-square", "one scale per population, with the least squared error of the weights", choices=choices)

@@ -20,4 +20,6 @@ def choices(case: Search) -> Iterator[Choice]:
     return one_scale(case, float(np.percentile(sizes, PERCENT)) if sizes.size else 0.0)
 
 
-METHOD = Method("percentile", f"one scale per population, by the {PERCENT:g}th percentile of its weights", choices)
+METHOD = Method(
+    "percentile", f"one scale per population, by the {PERCENT:g}th percentile of its weights", choices=choices
+)

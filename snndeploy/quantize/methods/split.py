@@ -10,17 +10,16 @@ and axons, at most; a zero part of a weight takes none.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 
 import numpy as np
 
 from snndeploy.network.arrays import Array
 from snndeploy.network.registers import Format, SignMode, natural_sign
-from snndeploy.quantize.choice import Choice, Part, Wide
+from snndeploy.quantize.choice import Part, Wide
 from snndeploy.quantize.methods.base import Method
-from snndeploy.quantize.search import Search
+from snndeploy.quantize.search import Draft, Search
 
-PER_OCTAVE = 16
 HIGH, LOW = "high", "low"
 
 
@@ -62,20 +61,23 @@ def parts_of(whole: Array, sign: SignMode, bits: int, exponent_max: int) -> tupl
     raise ValueError(f"{whole.min():g}..{whole.max():g} is beyond two parts of {bits} bits")
 
 
-def choices(case: Search) -> Iterator[Choice]:
-    """Scales of one octave below the largest that registers allow, by the error E of `quantize/search.py`."""
+def draft(case: Search, scale: Array | float) -> Draft | None:
+    """Whole LSB for every weight; None at a scale at which one is beyond two parts."""
     bits, most = case.target.synapse.weight_bits.value, case.target.synapse.weight_exponent_max.value
-    signs = [natural_sign(d.weight) for d in case.drives]
-    grids = [reach(sign, bits, most) for sign in signs]
-    scales = case.top() * 2.0 ** -(np.arange(PER_OCTAVE) / PER_OCTAVE)
-    scales = np.concatenate([scales, 2.0 ** np.floor(np.log2(case.top()) - np.arange(8))])
-
-    def made(scale: float) -> Choice:
-        values, error = case.fitted(scale, grids)
-        parts = tuple(parts_of(w, sign, bits, most) for w, sign in zip(values, signs, strict=True))
-        return Choice(np.asarray(scale), parts, error)
-
-    yield from sorted(map(made, map(float, scales)), key=lambda c: (c.error, -float(c.scale)))
+    grids = tuple(reach(natural_sign(d.weight), bits, most) for d in case.drives)
+    for d, grid in zip(case.drives, grids, strict=True):
+        ends = d.scaled_ends(case.row_scale(scale, d))
+        if ends.size and (ends[0] < grid.limits[0] - 0.5 or ends[1] > grid.limits[1] + 0.5):
+            return None
+    return Draft(scale, grids, case.fitted(scale, grids)[1])
 
 
-METHOD = Method("split", "two synapses per weight, high and low part with two exponents: whole LSB", choices)
+def parts(case: Search, found: Draft, values: Sequence[Array]) -> tuple[tuple[Part, ...], ...]:
+    """High and low part of each projection."""
+    del found
+    bits, most = case.target.synapse.weight_bits.value, case.target.synapse.weight_exponent_max.value
+    pairs = zip(case.drives, values, strict=True)
+    return tuple(parts_of(w, natural_sign(d.weight), bits, most) for d, w in pairs)
+
+
+METHOD = Method("split", "two synapses per weight, high and low part: 16 bits exactly", draft=draft, parts=parts)
