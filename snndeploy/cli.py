@@ -71,6 +71,13 @@ def _run(given: list[str], as_json: bool) -> int:
         # the reader of stdout went away (snndeploy ... | head)
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
+    except MemoryError as problem:
+        from snndeploy.files import readable
+
+        what = f"what it takes does not fit into the memory that is free ({readable(str(problem))})"
+        return _fail(
+            (Finding("SD808", f"snndeploy {given[0]}", what, "use a smaller network, or fewer samples"),), 2, as_json
+        )
     except Exception as problem:
         if hasattr(problem, "format_message"):
             named = given[:1] and not given[0].startswith("-")

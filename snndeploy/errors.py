@@ -37,6 +37,7 @@ CODES: dict[str, str] = {
     "SD112": "the network has no input or no output",
     "SD113": "settings exclude each other",
     "SD114": "a population receives nothing",
+    "SD115": "a map has too many synapses to be written out",
     # targets
     "SD201": "there is no such target",
     "SD202": "a target's file cannot be read",
@@ -156,6 +157,7 @@ CODES: dict[str, str] = {
     "SD805": "weights do not fit the module",
     "SD806": "a trace file is damaged or of another kind",
     "SD807": "training went wrong",
+    "SD808": "the memory does not suffice",
     "SD810": "a captured network differs from its module",
     "SD899": "something unforeseen happened",
 }

@@ -114,6 +114,18 @@ def load_arrays(path: str | os.PathLike[str], what: str = "sample file") -> Any:
     return next(iter(arrays.values())) if len(arrays) == 1 else dict(arrays)
 
 
+def readable(text: str, longest: int = 300) -> str:
+    """A text that somebody wrote parts of, in one line: control characters escaped, the middle of a long one out."""
+    text = text.strip()
+    if len(text) > longest:
+        half = (longest - 5) // 2
+        text = f"{text[:half]} ... {text[-half:]}"
+    if not text.isprintable():
+        text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+        text = text if len(text) <= 2 * longest else readable(text, longest)
+    return text
+
+
 def short(problem: BaseException) -> str:
     """One line of an exception that somebody else raised."""
     text = str(problem).strip() or type(problem).__name__

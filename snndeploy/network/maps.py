@@ -7,6 +7,9 @@ matrix over flattened (row-major) vectors. Weights are float64 in the float form
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import lru_cache
 from math import prod
@@ -14,9 +17,12 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
+from snndeploy.errors import error
 from snndeploy.network.arrays import Array
 
 Shape = tuple[int, ...]
+# entries of a matrix of synapses: some GiB while it is built
+ENTRIES_LIMIT = 2**27
 
 
 def _frozen(value: Any) -> Array:
@@ -67,6 +73,7 @@ class Dense(Map):
         from scipy import sparse
 
         self.shape_out(shape)
+        _check_matrix(self, shape)
         rows = prod(shape[:-1])
         one = sparse.csr_array(self.weight)
         return one if rows == 1 else sparse.csr_array(sparse.kron(sparse.eye_array(rows, dtype=one.dtype), one))
@@ -149,6 +156,8 @@ class Conv(Map):
         space = tuple((n + sum(p) - d * (k - 1) - 1) // s + 1 for n, k, s, p, d in extents)
         if min(space) < 1:
             raise ValueError(f"a kernel of {self.kernel} is larger than its padded input {shape}")
+        if shape[0] * prod(n + sum(p) for n, p in zip(shape[1:], self.padding, strict=True)) > ENTRIES_LIMIT:
+            raise ValueError(f"a padding of {self.padding} makes more than {ENTRIES_LIMIT:,} numbers of {shape}")
         return (self.weight.shape[0], *space)
 
     def apply(self, x: Array) -> Array:
@@ -175,6 +184,7 @@ class Conv(Map):
         from scipy import sparse
 
         out = self.shape_out(shape)
+        _check_matrix(self, shape)
         dims = len(self.kernel)
         grids = np.meshgrid(*(np.arange(n) for n in (*self.weight.shape, *out[1:])), indexing="ij", sparse=True)
         channel_out, channel_in, *rest = grids
@@ -244,6 +254,7 @@ class Pool(Map):
         from scipy import sparse
 
         space = self.shape_out(shape)[1:]
+        _check_matrix(self, shape)
         whole: Any = None
         for axis, (n, k, s, p) in enumerate(zip(shape[1:], self.kernel, self.stride, self.padding, strict=True)):
             at = np.arange(space[axis])[:, None] * s + np.arange(k) - p
@@ -327,6 +338,53 @@ class Scale(Map):
         return sparse.csr_array(sparse.diags_array(factor, dtype=factor.dtype))
 
 
+def taps(each: Map) -> int:
+    """How many of the numbers that come in one that goes out is made of, at most."""
+    match each:
+        case Dense():
+            return int(each.weight.shape[1])
+        case Sparse():
+            return int(np.diff(each.weight.indptr).max(initial=0))
+        case Conv():
+            return prod(each.weight.shape[1:])
+        case Pool():
+            return prod(each.kernel)
+    return 1
+
+
+_left: ContextVar[list[int] | None] = ContextVar("left", default=None)
+
+
+@contextmanager
+def at_most(entries: int) -> Iterator[None]:
+    """Inside, all matrices of synapses together have at most so many entries, else SD115: for networks of strangers."""
+    token = _left.set([entries])
+    try:
+        yield
+    finally:
+        _left.reset(token)
+
+
+def check_entries(entries: int, what: str) -> None:
+    """Before `entries` synapses are written out.
+
+    Raises:
+        SnnDeployError SD115: they are more than ENTRIES_LIMIT, or than `at_most` leaves.
+    """
+    left = _left.get()
+    if left is not None:
+        left[0] -= entries
+    if entries > ENTRIES_LIMIT or (left is not None and left[0] < 0):
+        told = f"it takes {entries:,} synapses to write it out, more than the {ENTRIES_LIMIT:,} allowed"
+        raise error("SD115", what, told if entries > ENTRIES_LIMIT else f"{told} together", "make the layer smaller")
+
+
+def _check_matrix(each: Map, shape: Shape, reach: int = 1, joined: int = 0) -> None:
+    """`reach`: taps of what is in front; `joined`: of both together. 64 products of a sum are counted as a synapse."""
+    out, size = prod(each.shape_out(shape)), taps(each)
+    check_entries(max(out * (joined or size), out * size * reach // 64), f"{type(each).__name__.lower()} on {shape}")
+
+
 MAPS: tuple[type[Map], ...] = (Dense, Sparse, Conv, Pool, Flatten, Scale)
 
 
@@ -337,6 +395,22 @@ def chain_shape(maps: tuple[Map, ...], shape: Shape) -> Shape:
     return shape
 
 
+def chain_work(maps: tuple[Map, ...], shape: Shape) -> int:
+    """What one `chain_apply` takes, in numbers that are written: 64 products of a matrix count as one."""
+    total = 0
+    for each in maps:
+        out, size = each.shape_out(shape), taps(each)
+        match each:
+            case Conv():
+                padded = shape[0] * prod(n + sum(p) for n, p in zip(shape[1:], each.padding, strict=True))
+                total += padded + prod(out[1:]) * size * each.groups
+            case Pool():
+                total += prod(out) * size
+        total += prod(out) * max(1, size // 64)
+        shape = out
+    return total
+
+
 def chain_apply(maps: tuple[Map, ...], x: Array) -> Array:
     """`x: (..., *shape)` through all maps."""
     for each in maps:
@@ -345,11 +419,18 @@ def chain_apply(maps: tuple[Map, ...], x: Array) -> Array:
 
 
 def chain_matrix(maps: tuple[Map, ...], shape: Shape) -> Any:
-    """The whole chain as one `csr_array (prod(shape_out), prod(shape))`, without stored zeros."""
+    """The whole chain as one `csr_array (prod(shape_out), prod(shape))`, without stored zeros.
+
+    Raises:
+        SnnDeployError SD115: it has more than ENTRIES_LIMIT synapses.
+    """
     from scipy import sparse
 
     whole = sparse.csr_array(sparse.eye_array(prod(shape), dtype=np.int64))
+    size, reach = prod(shape), 1
     for each in maps:
+        before, reach = reach, min(size, reach * taps(each))
+        _check_matrix(each, shape, before, reach)
         whole = sparse.csr_array(each.matrix(shape) @ whole)
         shape = each.shape_out(shape)
     whole.sum_duplicates()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import cache
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
@@ -297,6 +298,9 @@ def _joined_weights(network: Network, p: Projection, limits: tuple[int, int]) ->
         joined = chain_matrix(p.maps, network.shapes[p.source]).data
     except (KeyError, ValueError):
         return  # reported as a name or a shape
+    except SnnDeployError as problem:
+        yield from (replace(each, where=f"projection {p.name!r}, {each.where}") for each in problem.findings)
+        return
     off = np.count_nonzero((joined < limits[0]) | (joined > limits[1]))
     if off:
         what = f"{off} of {joined.size} synapses are outside {limits[0]}..{limits[1]} once its maps are one"

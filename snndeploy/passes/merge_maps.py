@@ -16,6 +16,7 @@ import numpy as np
 
 from snndeploy.network.arrays import Array
 from snndeploy.network.maps import (
+    ENTRIES_LIMIT,
     Conv,
     Dense,
     Flatten,
@@ -30,6 +31,8 @@ from snndeploy.network.maps import (
 from snndeploy.network.network import Network
 
 Chain = tuple[Map, ...]
+# kernels that are added up, one shifted against the other
+TERMS_LIMIT = 2**12
 
 
 def merge_maps(network: Network) -> Network:
@@ -68,6 +71,11 @@ def merged(maps: Chain, shape: Shape) -> Chain:
     return (Sparse(whole, shape, chain_shape(maps, shape)),)
 
 
+def _small(entries: int, times: int = 1) -> bool:
+    """A joined weight is made only if it can be; `times` is how often all of it is added to."""
+    return entries <= ENTRIES_LIMIT and entries * times <= 2**9 * ENTRIES_LIMIT
+
+
 def _plain(each: Map) -> Chain:
     """Average pools over windows of one size as a sum and a factor; factors of 1 and empty flattens as nothing."""
     if isinstance(each, Scale) and np.all(each.factor == 1):
@@ -101,15 +109,22 @@ def _join(first: Map, second: Map, third: Chain, shape: Shape) -> tuple[int, Cha
             return 2, (replace(first, weight=first.weight * factor.reshape(-1, *(1,) * (first.weight.ndim - 1))),)
         case Sparse(), Scale() if second.factor.size == 1:
             return 2, (Sparse(first.weight * second.factor.item(), first.shape_from, first.shape_to),)
-        case Dense(), Dense():
+        case Dense(), Dense() if _small(len(second.weight) * first.weight.shape[1], len(first.weight)):
             return 2, (Dense(second.weight @ first.weight),)
-        case Pool(), Conv() if _tiles(first) and _clear_of_the_rest(first, second, shape):
+        case Pool(), Conv() if (
+            _tiles(first)
+            and _clear_of_the_rest(first, second, shape)
+            and _small(second.weight.size * prod(first.kernel))
+        ):
             return 2, (_pool_into_conv(first, second),)
         case Pool(), Flatten() if third and isinstance(third[0], Dense) and _tiles(first):
-            if second.rank == len(shape) and second._span() == (0, second.rank - 1):
+            whole = second.rank == len(shape) and second._span() == (0, second.rank - 1)
+            if whole and _small(len(third[0].weight) * prod(shape)):
                 return 3, (second, _pool_into_dense(first, third[0], shape))
         case Conv(), Pool() if second.kind == "sum" and not second.ceil_mode and not any(second.padding):
-            if all(d == 1 for d in first.dilation):
+            reach = [(k - 1) * s + n for k, s, n in zip(second.kernel, first.stride, first.kernel, strict=True)]
+            few = prod(second.kernel) <= TERMS_LIMIT and _small(prod(first.weight.shape[:2]) * prod(reach))
+            if few and all(d == 1 for d in first.dilation):
                 return 2, (_conv_then_pool(first, second),)
     return None
 

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 
 from snndeploy.errors import Finding
+from snndeploy.files import readable
+from snndeploy.frontends.nir.loading import Limits
 from snndeploy.network.arrays import Array
 from snndeploy.network.maps import Conv, Dense, Flatten, Map, Shape
 from snndeploy.network.network import Population, Projection
@@ -53,6 +55,7 @@ class Stack:
     Attributes:
         start, shape: of the input, and of what leaves the last layer; None before the first.
         late: steps that the axons of the last layer take beside.
+        left: numbers that may still be written out.
     """
 
     start: Shape | None = None
@@ -61,6 +64,13 @@ class Stack:
     late: int = 0
     populations: list[Any] = field(default_factory=list)
     projections: list[Projection] = field(default_factory=list)
+    left: int = Limits.numbers
+
+    def spend(self, numbers: int, name: str) -> None:
+        """Counts numbers that are about to be written out."""
+        self.left -= numbers
+        if self.left < 0:
+            raise WrongError("SD402", name, "with it, the file describes too many numbers", "raise Limits.numbers")
 
 
 def add(stack: Stack, layer: Layer) -> None:
@@ -85,7 +95,7 @@ def add(stack: Stack, layer: Layer) -> None:
             _neurons(stack, layer, kind)
     except WrongError as problem:
         code, name, what, fix = problem.args
-        layer.findings.append(Finding(code, f"{layer.where}, {name}", what, fix))
+        layer.findings.append(Finding(code, f"{layer.where}, {readable(name, 80)}", readable(what), fix))
 
 
 def _input(stack: Stack, fields: Fields) -> None:
@@ -98,6 +108,7 @@ def _neurons(stack: Stack, layer: Layer, kind: str) -> None:
     fields = layer.fields
     shape = _shape(fields, "shape")
     weight = whole(fields, "weight")
+    stack.spend(weight.size, "weight")
     maps: tuple[Map, ...]
     if kind == "dense":
         shape = (prod(shape),)
@@ -118,7 +129,10 @@ def _neurons(stack: Stack, layer: Layer, kind: str) -> None:
         raise WrongError("SD422", "shape", f"it is {shape}, and its weights make {arrives}", "export the network again")
     source = stack.populations[-1].name if stack.populations else "input"
     stack.projections.append(Projection(source, name, maps, stack.late, 0, form))
-    stack.populations.append(Population(name, shape, _registers(fields, shape)))
+    registers = _registers(fields, shape)
+    full = [np.asarray(each) for each in (registers.du, registers.dv, registers.vth, registers.bias_mant)]
+    stack.spend(sum(each.size for each in full if each.ndim), "neuron")
+    stack.populations.append(Population(name, shape, registers))
     stack.shape, stack.flatten, stack.late = shape, False, _late(fields)
 
 

@@ -23,9 +23,11 @@ from typing import Any
 import numpy as np
 
 from snndeploy.errors import Finding, SnnDeployError, raise_errors
+from snndeploy.files import findings_at, readable
 from snndeploy.frontends.lavadl.layers import Layer, Stack, add
 from snndeploy.frontends.nir.loading import Limits, NetFile, load_any
 from snndeploy.network import spec
+from snndeploy.network.maps import at_most
 from snndeploy.network.network import Input, InputKind, Network
 
 
@@ -47,16 +49,17 @@ def read(
     if not isinstance(held, NetFile):
         what = "it is a NIR file, not an exchange file of lava-dl"
         raise SnnDeployError(Finding("SD420", str(path), what, "read it with sd.read"))
-    return network(held, str(path), dt, kind)
+    return network(held, str(path), dt, kind, limits)
 
 
-def network(held: NetFile, path: str, dt: float | None, kind: InputKind) -> Network:
+def network(held: NetFile, path: str, dt: float | None, kind: InputKind, limits: Limits | None = None) -> Network:
     """The network of an opened file; see `read`."""
     found: list[Finding] = []
     if dt is None or not (np.isfinite(dt) and dt > 0):
         what = "the file has no time step, and none was given" if dt is None else f"{dt} s is not a positive time"
         found.append(Finding("SD408", f"{path}: dt", what, "say it in seconds: dt=1e-3"))
-    stack = Stack()
+    numbers = (limits or Limits()).numbers
+    stack = Stack(left=numbers)
     for i, fields in enumerate(_ordered(held.layers, path)):
         layer = Layer(f"{path}: layer {i}", i, fields)
         add(stack, layer)
@@ -82,14 +85,15 @@ def network(held: NetFile, path: str, dt: float | None, kind: InputKind) -> Netw
         provenance={"format": "lava-dl", "repairs": note if biased else ""},
     )
     try:
-        return spec.check(made)
+        with at_most(numbers):
+            return spec.check(made)
     except SnnDeployError as problem:
-        raise SnnDeployError(replace(f, where=f"{path}: {f.where}") for f in problem.findings) from None
+        raise findings_at(path, problem) from None
 
 
 def _ordered(layers: Mapping[str, Any], path: str) -> list[Any]:
     names = [str(i) for i in range(len(layers))]
     if set(names) != set(layers):
         what = f"its members are {', '.join(sorted(layers)[:8])}, not 0 to {len(layers) - 1}"
-        raise SnnDeployError(Finding("SD420", f"{path}: layer", what, "export the network again"))
+        raise SnnDeployError(Finding("SD420", f"{path}: layer", readable(what), "export the network again"))
     return [layers[name] for name in names]

@@ -25,6 +25,7 @@ import numpy as np
 
 import snndeploy.network as model
 from snndeploy.errors import SnnDeployError, error
+from snndeploy.files import readable
 from snndeploy.frontends.nir.encode import Places
 from snndeploy.frontends.nir.graph import Block, Graph, Node
 from snndeploy.frontends.nir.styles import READERS, STYLES
@@ -125,6 +126,13 @@ def _place(graph: Graph, place: tuple[str, str] | None) -> tuple[str, str, Node]
     return (*place, node)
 
 
+def short(raw: Any) -> str:
+    """What was found instead, whatever it is, in a few words."""
+    if isinstance(raw, (list, dict)) and len(raw) > 8:
+        return f"a {'list' if isinstance(raw, list) else 'table'} of {len(raw):,}"
+    return readable(repr(raw if not isinstance(raw, str) else raw[:200]), 80)
+
+
 class BadBlockError(ValueError):
     """What of the manifest is wrong, in words."""
 
@@ -143,24 +151,34 @@ def _holds_numbers(name: str, field: str) -> bool:
 
 
 class _Reader:
-    def __init__(self, graph: Graph, block: Block):
+    def __init__(self, graph: Graph, block: Block, numbers: int = ELEMENTS_LIMIT):
         self.graph = graph
         self.arrays = {"float64": block.floats, "int64": block.integers}
+        self.left = self.numbers = numbers
+
+    def spend(self, numbers: int) -> None:
+        self.left -= numbers
+        if self.left < 0:
+            raise BadBlockError(f"its arrays have more than {self.numbers:,} numbers together")
 
     def shape(self, raw: Any) -> tuple[int, ...]:
         if not isinstance(raw, list) or not all(type(n) is int and n >= 0 for n in raw) or len(raw) > 32:
-            raise BadBlockError(f"{raw!r} is not a shape")
+            raise BadBlockError(f"{short(raw)} is not a shape")
         if prod(raw) > ELEMENTS_LIMIT:
-            raise BadBlockError(f"the shape {raw} has more than {ELEMENTS_LIMIT:,} elements")
+            raise BadBlockError(f"the shape {short(raw)} has more than {ELEMENTS_LIMIT:,} elements")
         return tuple(raw)
 
     def array(self, raw: Any) -> Any:
         if type(raw) in (int, float):
             return np.asarray(raw, np.int64 if type(raw) is int else np.float64)
         if not isinstance(raw, dict):
-            raise BadBlockError(f"{raw!r} is not a number or an array")
+            raise BadBlockError(f"{short(raw)} is not a number or an array")
         if "all" in raw:
-            return np.full(self.shape(raw.get("shape")), self.array(raw["all"]))
+            if type(raw["all"]) not in (int, float):
+                raise BadBlockError(f"{short(raw['all'])} is not a number")
+            shape = self.shape(raw.get("shape"))
+            self.spend(prod(shape))
+            return np.full(shape, self.array(raw["all"]))
         if raw.get("is") == "csr":
             from scipy import sparse
 
@@ -173,34 +191,38 @@ class _Reader:
             return matrix
         dtype = raw.get("of")
         if dtype not in ("float64", "int64"):
-            raise BadBlockError(f"{dtype!r} is not float64 or int64")
+            raise BadBlockError(f"{short(dtype)} is not float64 or int64")
         if "node" in raw:
             node = self.graph.nodes.get(str(raw["node"]))
             field = node.fields.get(str(raw.get("field"))) if isinstance(node, Node) else None
             if field is None or isinstance(field, str):
-                raise BadBlockError(f"the file has no node {raw['node']!r} with a field {raw.get('field')!r}")
+                raise BadBlockError(f"the file has no node {short(raw['node'])} with a field {short(raw.get('field'))}")
             if (
                 dtype == "int64"
                 and not (np.isfinite(field) & (np.rint(field) == field) & (np.abs(field) < 2**53)).all()
             ):
-                raise BadBlockError(f"node {raw['node']!r}, {raw['field']}: by the block it holds whole numbers")
+                raise BadBlockError(
+                    f"node {short(raw['node'])}, {short(raw['field'])}: by the block it holds whole numbers"
+                )
+            self.spend(field.size)
             return np.asarray(field).astype(dtype)
         shape, at = self.shape(raw.get("shape")), raw.get("at")
         whole = self.arrays[dtype]
         if type(at) is not int or not 0 <= at <= at + prod(shape) <= whole.size:
             raise BadBlockError(f"elements {at}.. of shape {shape} are outside the {whole.size} of {dtype}")
+        self.spend(prod(shape))
         return whole[at : at + prod(shape)].reshape(shape)
 
     def instance(self, raw: Any, allowed: tuple[type[Any], ...]) -> Any:
         name = raw.get("is") if isinstance(raw, dict) else None
         cls = CLASSES.get(name) if isinstance(name, str) else None
         if cls is None or not issubclass(cls, allowed):
-            raise BadBlockError(f"{name!r} is not one of {', '.join(each.__name__ for each in allowed)}")
+            raise BadBlockError(f"{short(name)} is not one of {', '.join(each.__name__ for each in allowed)}")
         given = {key: value for key, value in raw.items() if key != "is"}
         hints = _hints(cls.__name__)
         unknown = [key for key in given if key not in hints or key in LEFT_OUT.get(cls.__name__, ())]
         if unknown:
-            raise BadBlockError(f"{cls.__name__} has no field {unknown[0]!r}")
+            raise BadBlockError(f"{cls.__name__} has no field {short(unknown[0])}")
         try:
             values = {
                 key: self.array(value)
@@ -210,7 +232,7 @@ class _Reader:
             }
         except BadBlockError as problem:
             label = given.get("name")
-            inside = f"{cls.__name__} {label!r}" if isinstance(label, str) else cls.__name__
+            inside = f"{cls.__name__} {short(label)}" if isinstance(label, str) else cls.__name__
             raise BadBlockError(f"{inside}: {problem}") from None
         return cls(**values)
 
@@ -218,7 +240,7 @@ class _Reader:
         origin, arguments = get_origin(hint), get_args(hint)
         if origin is Literal:
             if not isinstance(raw, str) or raw not in arguments:
-                raise BadBlockError(f"{raw!r} is not one of {', '.join(map(str, arguments))}")
+                raise BadBlockError(f"{short(raw)} is not one of {', '.join(map(str, arguments))}")
             return raw
         if origin in (Union, UnionType):
             if raw is None and NoneType in arguments:
@@ -226,22 +248,25 @@ class _Reader:
             return self.instance(raw, tuple(each for each in arguments if each is not NoneType))
         if origin is tuple:
             if not isinstance(raw, list) or (arguments[-1] is not Ellipsis and len(raw) != len(arguments)):
-                raise BadBlockError(f"{raw!r} is not a list")
+                raise BadBlockError(f"{short(raw)} is not a list")
             inner = [arguments[0]] * len(raw) if arguments[-1] is Ellipsis else arguments
             return tuple(self.value(each, kind) for each, kind in zip(raw, inner, strict=True))
         if isinstance(hint, type) and (hint is Map or hint in CLASSES.values()):
             return self.instance(raw, MAPS if hint is Map else (hint,))
         if origin is not None and issubclass(origin, Mapping):
             if not isinstance(raw, dict) or not all(isinstance(text, str) for text in raw.values()):
-                raise BadBlockError(f"{raw!r} is not a table of texts")
+                raise BadBlockError(f"{short(raw)} is not a table of texts")
             return raw
         if type(raw) is not hint and not (hint is float and type(raw) is int):
-            raise BadBlockError(f"{raw!r} is not {getattr(hint, '__name__', hint)}")
+            raise BadBlockError(f"{short(raw)} is not {getattr(hint, '__name__', hint)}")
         return raw
 
 
-def unpack(graph: Graph, where: str) -> tuple[Network, str, str | None]:
+def unpack(graph: Graph, where: str, numbers: int = ELEMENTS_LIMIT) -> tuple[Network, str, str | None]:
     """The network in the block of `graph`, not yet checked for legality, and the style and reader it was written for.
+
+    Args:
+        numbers: that its arrays may have together.
 
     Raises:
         SnnDeployError SD413: the manifest is not one that `pack` writes.
@@ -251,11 +276,11 @@ def unpack(graph: Graph, where: str) -> tuple[Network, str, str | None]:
         content = json.loads(graph.block.manifest, parse_constant=_no_constant)
         written = content.get("format") if isinstance(content, dict) else None
         if written != FORMAT:
-            raise BadBlockError(f"its format is {written!r}, and this version reads {FORMAT}")
+            raise BadBlockError(f"its format is {short(written)}, and this version reads {FORMAT}")
         style, for_ = content.get("style", "standard"), content.get("for")
         if style not in STYLES or (for_ is not None and for_ not in READERS):
-            raise BadBlockError(f"its style is {style!r} for {for_!r}, which this version does not write")
-        network: Network = _Reader(graph, graph.block).instance(content.get("network"), (Network,))
+            raise BadBlockError(f"its style is {short(style)} for {short(for_)}, which this version does not write")
+        network: Network = _Reader(graph, graph.block, numbers).instance(content.get("network"), (Network,))
         return network, style, for_
     except SnnDeployError:
         raise
@@ -264,7 +289,7 @@ def unpack(graph: Graph, where: str) -> tuple[Network, str, str | None]:
         raise error(
             "SD413",
             f"{where}: block snndeploy",
-            reason[:300],
+            readable(reason),
             "write the file again, or read it without the block: ignore_block=True",
         ) from None
 

@@ -1,6 +1,6 @@
 """Opens a NIR file of unknown origin. Runs as its own process, with limits; imports NumPy and h5py alone.
 
-    python child.py '{"path": ..., "memory": bytes, "seconds": s, "bytes": ..., "nodes": ..., "depth": ...}'
+    python child.py '{"path": ..., "memory": bytes, "seconds": s, "bytes": ..., "nodes": ..., and all of Limits}'
 
 It writes to standard output: 8 bytes, the length of a JSON header (little-endian); the header; raw little-endian data.
 Header: {"graph": {...}} where an array is {"dtype", "shape", "at"} and a text is a string, or {"error": [code, where,
@@ -83,6 +83,9 @@ class Reader:
                 f"{self.limits['bytes']:,}",
                 "raise Limits.bytes",
             )
+        if text is not None and count > 2 * self.limits["edges"]:
+            what = f"{count:,} texts exceed {2 * self.limits['edges']:,}"
+            raise Refused("SD402", where, what, "raise Limits.edges")
         if text is not None:
             raw = dataset[()]
             many = [raw] if shape == () else list(raw.ravel())
@@ -137,7 +140,11 @@ class Reader:
         listed = listed or self.value(edges, f"{where}/edges")
         pairs = isinstance(listed, dict) and listed["shape"][1:] == [2]
         if not pairs or not ("texts" in listed or edges.dtype.kind in "iu"):
-            raise Refused("SD404", f"{where}/edges", f"shape {edges.shape} of {edges.dtype} is not pairs of names", "")
+            what = f"shape {edges.shape} of {edges.dtype} is not pairs of names"
+            raise Refused("SD404", f"{where}/edges", what, "write the file again")
+        if listed["shape"][0] > self.limits["edges"]:
+            what = f"{listed['shape'][0]:,} edges exceed {self.limits['edges']:,}"
+            raise Refused("SD402", f"{where}/edges", what, "raise Limits.edges")
         # before nir 0.1 nodes had numbers
         texts = listed["texts"] if "texts" in listed else [str(number) for number in edges[()].ravel()]
         folder = self.child(group, "nodes", where, "group")

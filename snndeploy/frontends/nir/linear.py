@@ -12,6 +12,7 @@ from snndeploy.frontends.nir.graph import Node
 from snndeploy.frontends.nir.nested import Notes
 from snndeploy.network.arrays import Array
 from snndeploy.network.maps import Conv, Dense, Flatten, Map, Pool, Scale, Shape, Sparse, chain_shape
+from snndeploy.network.table import number
 
 # a shape beyond this is a mistake or an attack
 NEURONS_LIMIT = 2**24
@@ -49,9 +50,11 @@ def linear(name: str, node: Node, shape: Shape, notes: Notes) -> Linear:
     maps: tuple[Map, ...] = ()
     match node.type:
         case "Affine" | "Linear":
+            notes.spend(node.array("weight").size, f"node {name!r}")
             maps = _dense(name, node, shape, notes)
             bias = node.fields.get("bias")
         case "Conv1d" | "Conv2d":
+            notes.spend(node.array("weight").size, f"node {name!r}")
             maps = (_conv(name, node, shape, notes),)
             bias = node.fields.get("bias")
             if bias is None:
@@ -74,6 +77,8 @@ def linear(name: str, node: Node, shape: Shape, notes: Notes) -> Linear:
         raise MisfitError(str(problem)) from None
     if prod(out) > NEURONS_LIMIT:
         raise MisfitError(f"what leaves has shape {out}, more than {NEURONS_LIMIT:,} neurons")
+    if bias is not None:
+        notes.spend(prod(out), f"node {name!r}, bias")
     return Linear(maps, None if bias is None else _bias(node, np.asarray(bias, np.float64), out), out)
 
 
@@ -109,7 +114,7 @@ def _dense(name: str, node: Node, shape: Shape, notes: Notes) -> tuple[Map, ...]
 def _steps(node: Node, field: str, dims: int) -> tuple[int, ...]:
     values = node.array(field)
     if values.size not in (1, dims) or (values != np.floor(values)).any() or np.abs(values).max() > 2**31:
-        raise MisfitError(f"{field} = {values.tolist()} is not {dims} whole numbers")
+        raise MisfitError(f"{field} = {number(values)} is not {dims} whole numbers")
     return tuple(int(v) for v in np.broadcast_to(values.ravel(), dims))
 
 
@@ -157,8 +162,13 @@ def _flatten(name: str, node: Node, shape: Shape, notes: Notes) -> Flatten:
 
 
 def fitted_one(value: Array, shape: Shape, field: str) -> Array:
-    """`value` at the shape that arrives: leading axes of 1 (a batch) are dropped, then it is broadcast."""
+    """`value` at the shape that arrives: leading axes of 1 (a batch) are dropped, then it is broadcast.
+
+    One number stays one: the shape may be large.
+    """
     value = value.astype(np.float64)
+    if value.size == 1:
+        return value.reshape(())
     extra = value.ndim - len(shape)
     if extra > 0 and value.shape[:extra] == (1,) * extra:
         value = value.reshape(value.shape[extra:])
@@ -169,7 +179,8 @@ def fitted_one(value: Array, shape: Shape, field: str) -> Array:
 
 
 def fitted(name: str, node: Node, shape: Shape, notes: Notes) -> dict[str, Array]:
-    """All parameters of a neuron, a Scale or a Delay at the shape that arrives."""
+    """All parameters of a neuron, a Scale or a Delay at the shape that arrives; what is one number stays one."""
+    notes.spend(prod(shape) * sum(np.asarray(value).size != 1 for value in node.fields.values()), f"node {name!r}")
     shapes = {field: np.asarray(value).shape for field, value in node.fields.items()}
     found = {field: fitted_one(np.asarray(value), shape, field) for field, value in node.fields.items()}
     odd = [f"{field} {was}" for field, was in sorted(shapes.items()) if was != shape]

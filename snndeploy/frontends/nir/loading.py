@@ -37,6 +37,8 @@ class Limits:
         memory: address space of the child.
         nodes: nodes in all graphs together, and members of one group.
         depth: graphs within graphs.
+        edges: edges of one graph.
+        numbers: numbers that the network takes in memory, where a file says in a few bytes what is large written out.
     """
 
     seconds: float = 30.0
@@ -44,6 +46,8 @@ class Limits:
     memory: int = 2**32
     nodes: int = 10_000
     depth: int = 16
+    edges: int = 100_000
+    numbers: int = 2**27
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,21 +110,28 @@ def _open(path: Path, limits: Limits) -> tuple[dict[str, Any], bytes]:
         try:
             raw, _ = process.communicate(timeout=limits.seconds)
         except subprocess.TimeoutExpired:
-            raise error(
-                "SD402", str(path), f"reading took longer than {limits.seconds:g} s", "raise Limits.seconds"
-            ) from None
+            raise _late(path, limits) from None
         finally:
             _end(process)
         complaints.seek(0)
         said = complaints.read(4096).decode("utf-8", "replace").strip().splitlines()
+    return _answer(raw, process.returncode, said, path, limits)
+
+
+def _answer(raw: bytes, code: int, said: list[str], path: Path, limits: Limits) -> tuple[dict[str, Any], bytes]:
+    """Header and data of what a child wrote, if it came to an end."""
     size = int.from_bytes(raw[:8], "little")
-    if process.returncode != 0 or len(raw) < 8 or size > min(HEADER_LIMIT, len(raw) - 8):
-        raise _died(path, process.returncode, said, limits)
+    if code != 0 or len(raw) < 8 or size > min(HEADER_LIMIT, len(raw) - 8):
+        raise _died(path, code, said, limits)
     try:
         header = json.loads(raw[8 : 8 + size])
     except (ValueError, RecursionError):
-        raise _died(path, process.returncode, said, limits) from None
+        raise _died(path, code, said, limits) from None
     return header, raw[8 + size :]
+
+
+def _late(path: Path, limits: Limits) -> SnnDeployError:
+    return error("SD402", str(path), f"reading took longer than {limits.seconds:g} s", "raise Limits.seconds")
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

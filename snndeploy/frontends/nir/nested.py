@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from snndeploy.errors import Finding
+from snndeploy.errors import Finding, error
+from snndeploy.files import readable
 from snndeploy.frontends.nir.graph import OPTIONAL, REQUIRED, Edge, Graph, Node
+from snndeploy.frontends.nir.loading import Limits
 from snndeploy.network.table import number
 
 POSITIVE = frozenset({"tau", "tau_syn", "tau_mem"})
@@ -22,15 +24,27 @@ class Notes:
     """What was found while reading one file, in words for its owner."""
 
     path: str
+    numbers: int = Limits.numbers
     findings: list[Finding] = field(default_factory=list)
-    repairs: list[str] = field(default_factory=list)
+    repairs: dict[str, None] = field(default_factory=dict)
+    spent: int = 0
 
     def wrong(self, code: str, where: str, what: str, fix: str = "") -> None:
-        self.findings.append(Finding(code, f"{self.path}: {where}", what, fix))
+        self.findings.append(Finding(code, f"{self.path}: {readable(where, 120)}", readable(what), readable(fix, 200)))
 
     def repaired(self, text: str) -> None:
-        if text not in self.repairs:
-            self.repairs.append(text)
+        self.repairs[readable(text)] = None
+
+    def spend(self, numbers: int, where: str) -> None:
+        """Counts numbers that are about to be written out.
+
+        Raises:
+            SnnDeployError SD402: they are too many together.
+        """
+        self.spent += numbers
+        if self.spent > self.numbers:
+            what = f"with it, the file describes {self.spent:,} numbers, more than {self.numbers:,}"
+            raise error("SD402", f"{self.path}: {readable(where, 120)}", what, "raise Limits.numbers")
 
     def fatal(self) -> bool:
         return any(each.severity == "error" for each in self.findings)

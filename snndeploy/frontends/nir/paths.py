@@ -14,7 +14,7 @@ from snndeploy.frontends.nir.nested import Notes
 from snndeploy.frontends.nir.order import total
 from snndeploy.frontends.nir.shapes import Shaped
 from snndeploy.network.arrays import Array
-from snndeploy.network.maps import Map, Scale, chain_apply
+from snndeploy.network.maps import Map, Scale, chain_apply, chain_work
 from snndeploy.network.network import Projection
 
 PATHS_LIMIT = 4096
@@ -53,12 +53,12 @@ def follow(shaped: Shaped, dt: float, notes: Notes) -> dict[str, Arriving]:
             after[a].append(name)
     leaving: dict[str, Arriving] = {n: Arriving([Path(n)]) for n in nodes if n not in linear}
     found: dict[str, Arriving] = {}
-    total = 0
+    ways = 0
     while ready:
         name = ready.pop()
         found[name] = _sum(leaving[a] for a in before[name])
-        total += len(found[name].paths)
-        if total > PATHS_LIMIT:
+        ways += len(found[name].paths)
+        if ways > PATHS_LIMIT:
             notes.wrong("SD402", f"node {name!r}", f"more than {PATHS_LIMIT:,} ways lead here", "merge linear nodes")
             return found
         leaving[name] = _through(shaped, name, found[name], dt, notes)
@@ -74,6 +74,11 @@ def follow(shaped: Shaped, dt: float, notes: Notes) -> dict[str, Arriving]:
         return found
     for name in nodes:
         if name not in linear:
+            ways += sum(len(leaving[each].paths) for each in before[name])
+            if ways > PATHS_LIMIT + len(shaped.flat.edges):
+                what = f"more than {PATHS_LIMIT:,} ways lead here"
+                notes.wrong("SD402", f"node {name!r}", what, "merge linear nodes")
+                return found
             found[name] = _sum(leaving[a] for a in before[name])
     return found
 
@@ -96,6 +101,8 @@ def _through(shaped: Shaped, name: str, arriving: Arriving, dt: float, notes: No
     parts = []
     for late, mask in _delays(shaped, name, dt, notes) if node.type == "Delay" else [(0, None)]:
         maps = step.maps if mask is None else (Scale(mask),)
+        for constant in arriving.constants.values():
+            notes.spend(chain_work(maps, constant.shape), f"node {name!r}, constants through it")
         paths = [Path(p.source, (*p.maps, *maps), p.delay + late, (*p.via, name)) for p in arriving.paths]
         parts.append(Arriving(paths, {onset + late: chain_apply(maps, c) for onset, c in arriving.constants.items()}))
     if step.bias is not None and step.bias.any():

@@ -6,11 +6,12 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from math import prod
 
 import numpy as np
 
 from snndeploy.errors import Finding, SnnDeployError, raise_errors
-from snndeploy.files import findings_at
+from snndeploy.files import findings_at, readable
 from snndeploy.frontends.nir.agree import disagreements
 from snndeploy.frontends.nir.block import DAMAGES, unpack
 from snndeploy.frontends.nir.choices import Choices, Delays
@@ -21,8 +22,12 @@ from snndeploy.frontends.nir.nested import Notes
 from snndeploy.frontends.nir.neurons import RESETS, reset_of
 from snndeploy.frontends.nir.styles import plain
 from snndeploy.network import spec
+from snndeploy.network.maps import at_most
 from snndeploy.network.network import InputKind, Network
 from snndeploy.network.rule import Rule
+
+# a file in which everything is wrong needs no complete list
+FINDINGS_LIMIT = 100
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,8 +96,8 @@ def read(
         if reset not in (None, "to-zero") or delays or unit or ignore_block:
             what = "lava-dl's neurons reset to zero, and its files hold neither loops, nor times, nor a block"
             raise SnnDeployError(Finding("SD409", f"{path}: reset, delays, unit, ignore_block", what, "leave them out"))
-        return reading.network(held, str(path), dt, kind)
-    report = _report(held, path, Choices(dt, reset, delays or {}, kind, integrators, unit), ignore_block)
+        return reading.network(held, str(path), dt, kind, limits)
+    report = _report(held, path, Choices(dt, reset, delays or {}, kind, integrators, unit), ignore_block, limits)
     raise_errors(report.findings)
     assert report.network is not None
     return report.network
@@ -115,15 +120,20 @@ def inspect(
     Raises:
         SnnDeployError SD401-SD404, SD801: the file cannot be opened as a graph.
     """
-    return _report(load(path, limits), path, Choices(dt, reset, delays or {}, kind, integrators, unit), ignore_block)
+    return _report(
+        load(path, limits), path, Choices(dt, reset, delays or {}, kind, integrators, unit), ignore_block, limits
+    )
 
 
-def _report(graph: Graph, path: str | os.PathLike[str], choices: Choices, ignore_block: bool) -> Report:
-    notes = Notes(str(path))
+def _report(
+    graph: Graph, path: str | os.PathLike[str], choices: Choices, ignore_block: bool, limits: Limits | None
+) -> Report:
+    numbers = (limits or Limits()).numbers
+    notes = Notes(str(path), numbers)
     network: Network | None = None
     try:
         # numbers that overflow are found as not finite, with their names
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"), at_most(numbers):
             if graph.block is not None and not ignore_block:
                 network = _from_block(graph, choices, notes)
             else:
@@ -135,7 +145,10 @@ def _report(graph: Graph, path: str | os.PathLike[str], choices: Choices, ignore
         placed = zip(problem.findings, findings_at(path, problem).findings, strict=True)
         notes.findings += [finding if str(path) in finding.where else at for finding, at in placed]
         network = None
-    found = tuple(notes.findings)
+    except MemoryError:
+        what = "what the file describes does not fit into the memory that is free"
+        notes.wrong("SD402", "memory", what, "use a computer with more memory")
+    found = _told(notes)
     return Report(
         str(path),
         graph.version,
@@ -145,6 +158,24 @@ def _report(graph: Graph, path: str | os.PathLike[str], choices: Choices, ignore
         found,
         None if notes.fatal() else network,
     )
+
+
+def _told(notes: Notes) -> tuple[Finding, ...]:
+    """The findings, each readable; of very many the first, and how many more there are."""
+    found = [
+        replace(each, where=_place(each.where, notes.path), what=readable(each.what), fix=readable(each.fix, 200))
+        for each in notes.findings[:FINDINGS_LIMIT]
+    ]
+    more = len(notes.findings) - len(found)
+    if more > 0:
+        first = notes.findings[FINDINGS_LIMIT]
+        found.append(replace(first, where=notes.path, what=f"{more:,} more findings", fix="correct those above first"))
+    return tuple(found)
+
+
+def _place(where: str, path: str) -> str:
+    head, found, rest = where.partition(path)
+    return f"{path}: {readable(rest.removeprefix(': ') or head, 120)}" if found and rest else where
 
 
 def _types(graph: Graph) -> Iterable[str]:
@@ -158,7 +189,10 @@ def _types(graph: Graph) -> Iterable[str]:
 
 def _from_block(graph: Graph, choices: Choices, notes: Notes) -> Network | None:
     """The network of the block, if the plain fields say the same."""
-    network, style, for_ = unpack(graph, notes.path)
+    network, style, for_ = unpack(graph, notes.path, notes.numbers)
+    for each in network.populations:
+        receptors = len(each.rule.receptors) if isinstance(each.rule, Rule) else 1
+        notes.spend(abs(prod(each.shape)) * (6 + 3 * receptors), f"population {each.name!r} of the block")
     problems = _breaches(network)
     if problems:
         fix = "write the file again, or read it without the block: ignore_block=True"
@@ -176,7 +210,7 @@ def _breaches(network: Network) -> list[str]:
     try:
         return [str(finding) for finding in spec.findings(network)]
     except DAMAGES as problem:
-        return [str(problem) or type(problem).__name__]
+        return [readable(str(problem)) or type(problem).__name__]
 
 
 def _check_agrees(network: Network, choices: Choices, notes: Notes) -> None:

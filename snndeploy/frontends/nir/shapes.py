@@ -15,6 +15,9 @@ from snndeploy.frontends.nir.nested import Flat, Notes
 from snndeploy.network.arrays import Array
 from snndeploy.network.maps import Shape
 
+# what NumPy allows
+RANK_LIMIT = 64
+
 
 @dataclass
 class Shaped:
@@ -123,6 +126,9 @@ def infer(flat: Flat, notes: Notes) -> Shaped:
 def _input_shape(name: str, node: Node, consumers: list[Node], notes: Notes) -> Shape:
     """The declared shape without axes that no consumer takes: batch or time."""
     declared = node.array("shape").ravel()
+    if declared.size > RANK_LIMIT:
+        notes.wrong("SD407", f"node {name!r}, shape", f"{declared.size:,} axes are no shape", "write the file again")
+        return (1,)
     if (declared < 1).any() or (declared != np.floor(declared)).any() or prod(int(n) for n in declared) > NEURONS_LIMIT:
         notes.wrong("SD407", f"node {name!r}, shape", f"{declared.tolist()} is not a shape", "write the file again")
         return (1,)
@@ -160,7 +166,7 @@ def _arrive(shaped: Shaped, name: str, shape: Shape, notes: Notes, wrong: Shape 
 def _check_end(name: str, node: Node, shape: Shape, notes: Notes) -> None:
     if "shape" not in node.fields:
         return
-    declared = tuple(int(n) for n in node.array("shape").ravel())
+    declared = tuple(int(n) for n in node.array("shape").ravel()[: RANK_LIMIT + 1])
     if declared == shape:
         return
     extra = len(declared) - len(shape)
@@ -176,6 +182,8 @@ def _check_sums(shaped: Shaped, notes: Notes) -> None:
     """Everything that arrives at one node has one shape."""
     for name, sources in sorted(shaped.before.items()):
         node = shaped.flat.nodes[name]
+        if name not in shaped.out or any(a not in shaped.out for a in sources):
+            continue  # nothing reaches it, which is reported
         arriving = {shaped.out[a] for a in sources}
         wanted = shaped.out[name] if node.type in NEURONS else None
         if len(arriving) > 1 or (wanted is not None and arriving != {wanted}):

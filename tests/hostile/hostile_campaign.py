@@ -1,0 +1,182 @@
+"""Thousands of hostile files, each in a bounded time: `python tests/hostile/hostile_campaign.py --count 20000`.
+
+The files are made, opened and judged in a worker that is killed if one of them takes too long; inside, HDF5 opens each
+in a process of its own. Every fortieth goes through a fresh child, as a user's does. `--out` is written every hundred
+files, and a campaign goes on from there. A failure names its file: `--only 1234` makes it again and shows everything.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import os
+import select
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parents[1])]
+# longer than this is a hang; slower, or more memory, than the second numbers is a failure too
+HANG, SLOW, HEAVY = 90.0, 20.0, 3 * 2**20
+FRESH = 9
+
+
+def worker(seed: int, corpus: bool) -> None:
+    """Numbers of files come in, a line each; what became of them goes out."""
+    from hostile_files import make
+    from hostile_outcome import examine, route_of
+    from hostile_server import Server
+    from hostile_sources import sources
+
+    from snndeploy.frontends.nir import loading
+
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    with tempfile.TemporaryDirectory(prefix="hostile-") as name:
+        folder = Path(name)
+        temporary = folder / "tmp"
+        temporary.mkdir()
+        tempfile.tempdir = str(temporary)
+        (folder / "files").mkdir()
+        whole = sources(folder, corpus=corpus)
+        server, plain = Server(), loading._open
+        for line in sys.stdin:
+            number = int(line)
+            loading._open = plain if number % FRESH == 0 else server.open  # type: ignore[assignment]
+            gc.collect()
+            base = peak(reset=True)
+            server.kib = 0
+            case = make(folder / "files" / "x", whole, seed, number)
+            path = folder / "files" / f"x{case.suffix}"
+            start = time.monotonic()
+            route = "fresh " * (number % FRESH == 0) + route_of(case)
+            outcome, wrong = examine(path, case, route.rpartition(" ")[2])
+            seconds = time.monotonic() - start
+            if any(temporary.iterdir()):
+                wrong.append(f"left behind: {os.listdir(temporary)}")
+            grown, child = peak() - base, server.kib
+            if seconds > SLOW:
+                wrong.append(f"{seconds:.1f} s")
+            if grown > HEAVY:
+                wrong.append(f"{grown:,} KiB more in the parent")
+            told = {"number": number, "source": case.source, "group": case.group, "mutation": case.mutation}
+            told |= {"route": route, "options": case.options, "outcome": outcome, "wrong": wrong}
+            path.unlink()
+            answers.write(json.dumps({**told, "seconds": seconds, "parent": grown, "child": child}) + "\n")
+            answers.flush()
+        server.close()
+
+
+def peak(reset: bool = False) -> int:
+    """Largest resident memory of this process in KiB, from now on if `reset`."""
+    try:
+        if reset:
+            Path("/proc/self/clear_refs").write_text("5")
+        lines = Path("/proc/self/status").read_text().splitlines()
+    except OSError:
+        return 0
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
+
+
+class Campaign:
+    def __init__(self, seed: int, corpus: bool):
+        self.arguments = [sys.executable, str(HERE / "hostile_campaign.py"), "--worker", "--seed", str(seed)]
+        self.arguments += [] if corpus else ["--no-corpus"]
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def one(self, number: int) -> dict[str, Any]:
+        """What became of one file; a worker that hangs or dies is replaced."""
+        if self.process is None:
+            self.process = subprocess.Popen(self.arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
+            allowed = HANG + 60
+        else:
+            allowed = HANG
+        process = self.process
+        assert process.stdin is not None
+        assert process.stdout is not None
+        start = time.monotonic()
+        process.stdin.write(f"{number}\n".encode())
+        ready, _, _ = select.select([process.stdout], [], [], allowed)
+        line = process.stdout.readline() if ready else b""
+        if line:
+            told: dict[str, Any] = json.loads(line)
+            return told
+        process.kill()
+        process.wait()
+        self.close()
+        how = f"the parent died ({process.returncode})" if ready else f"the parent was still busy after {allowed:g} s"
+        return {"number": number, "outcome": "hang", "wrong": [how], "seconds": time.monotonic() - start}
+
+    def close(self) -> None:
+        if self.process is not None:
+            assert self.process.stdin is not None
+            assert self.process.stdout is not None
+            self.process.stdin.close()
+            self.process.wait(30)
+            self.process.stdout.close()
+        self.process = None
+
+
+def added(summary: dict[str, Any], told: dict[str, Any]) -> None:
+    """One outcome more in the summary."""
+    summary["files"] = told["number"] + 1
+    for key, value in (("outcomes", told["outcome"]), ("groups", told.get("group", "?"))):
+        summary[key][value] = summary[key].get(value, 0) + 1
+    for key, unit in (("seconds", 1.0), ("parent", 2**10), ("child", 2**10)):
+        most = told.get(key, 0) / unit
+        if most > summary["worst"].get(key, {}).get("most", 0):
+            summary["worst"][key] = {"most": round(most, 2), "file": told["number"], "mutation": told.get("mutation")}
+    if told["wrong"]:
+        summary["failures"].append(told)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--count", type=int, default=20_000)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, default=Path("build/hostile.json"))
+    parser.add_argument("--only", type=int, nargs="*", default=None)
+    parser.add_argument("--start", type=int, default=0)
+    parser.add_argument("--no-corpus", action="store_true")
+    parser.add_argument("--worker", action="store_true")
+    given = parser.parse_args()
+    if given.worker:
+        worker(given.seed, not given.no_corpus)
+        return 0
+    campaign = Campaign(given.seed, not given.no_corpus)
+    if given.only:
+        for number in given.only:
+            told = campaign.one(number)
+            wrong = told.pop("wrong")
+            sys.stdout.write("\n".join([json.dumps(told, indent=1), *wrong, ""]))
+        campaign.close()
+        return 0
+    summary: dict[str, Any] = {"seed": given.seed, "files": given.start, "outcomes": {}, "groups": {}}
+    summary |= {"worst": {}, "failures": [], "wall": 0.0}
+    if given.out.exists():
+        kept = json.loads(given.out.read_text("utf-8"))
+        summary = kept if kept["seed"] == given.seed else summary
+    start = time.monotonic() - summary["wall"]
+    given.out.parent.mkdir(parents=True, exist_ok=True)
+    for number in range(summary["files"], given.count):
+        added(summary, campaign.one(number))
+        if number % 100 == 99 or number + 1 == given.count:
+            summary["wall"] = time.monotonic() - start
+            held = given.out.with_suffix(".part")
+            held.write_text(json.dumps(summary, indent=1) + "\n", "utf-8")
+            held.replace(given.out)
+            sys.stderr.write(f"\r{number + 1:,} files, {len(summary['failures'])} failures, {summary['wall']:.0f} s ")
+    campaign.close()
+    counts = Counter(summary["outcomes"]).most_common()
+    sys.stderr.write("\n" + "\n".join(f"{times:6,} {code}" for code, times in counts) + "\n")
+    return int(bool(summary["failures"]))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
