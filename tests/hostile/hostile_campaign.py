@@ -24,7 +24,7 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parents[1])]
 # longer than this is a hang; slower, or more memory, than the second numbers is a failure too
 HANG, SLOW, HEAVY = 90.0, 20.0, 3 * 2**20
-FRESH = 9
+FRESH = 40
 
 
 def worker(seed: int, corpus: bool) -> None:

@@ -141,7 +141,7 @@ def another_graph(rng: np.random.Generator, file: h5py.File) -> None:
     """Hundreds to thousands of nodes: long chains, ladders with 2^n ways, stars, everything to everything."""
     del file["node/nodes"]
     file.create_group("node/nodes")
-    count = int(rng.choice([10, 100, 1000]))
+    count = int(rng.choice([10, 100, 1000], p=[0.6, 0.37, 0.03]))
     size = int(rng.choice([1, 4, 2**12, 2**20]))
     node_of(file, "input", "Input", shape=np.array([size]))
     node_of(file, "output", "Output", shape=np.array([size]))
@@ -179,7 +179,8 @@ def heavy_maps(rng: np.random.Generator, file: h5py.File) -> None:
     """Little to store and much to compute: kernels over large images, with a bias in front."""
     del file["node/nodes"]
     file.create_group("node/nodes")
-    side, taps = int(rng.choice([64, 512, 4096])), int(rng.choice([3, 31, 301]))
+    side = int(rng.choice([64, 512, 4096], p=[0.7, 0.2, 0.1]))
+    taps = int(rng.choice([3, 31, 301], p=[0.7, 0.2, 0.1]))
     node_of(file, "input", "Input", shape=np.array([1, side, side]))
     dense = {"weight": np.full((1, 1, taps, taps), 0.1), "stride": np.array([1, 1])}
     conv = {**dense, "dilation": np.array([1, 1]), "groups": 1, "bias": np.ones(1)}
@@ -361,6 +362,16 @@ def neuron(rng: np.random.Generator, file: h5py.File) -> None:
 
 
 CONTENTS: tuple[Change, ...] = (values, retyped, settings, large_shapes)
-GRAPHS: tuple[Change, ...] = (rewired, another_graph, heavy_maps, nested)
+GRAPHS: tuple[Change, ...] = (
+    rewired,
+    rewired,
+    rewired,
+    rewired,
+    nested,
+    nested,
+    another_graph,
+    another_graph,
+    heavy_maps,
+)
 BLOCKS: tuple[Change, ...] = (block, manifest_text, other_block)
 LAYERS: tuple[Change, ...] = (layers, neuron)

@@ -16,7 +16,7 @@ from snndeploy.frontends.nir import loading
 from snndeploy.frontends.nir.loading import Limits
 
 # HDF5 never ends on some files: waiting longer tells nothing more
-SECONDS = 4.0
+SECONDS = 2.0
 SERVER = """
 import json, os, select, signal, sys, time
 sys.path.insert(0, sys.argv[1])

@@ -182,16 +182,16 @@ def circle(rng: np.random.Generator, file: h5py.File) -> None:
 
 
 def many_names_of_one(rng: np.random.Generator, file: h5py.File) -> None:
-    """A dataset of a MiB, by hard links in a hundred places."""
+    """A dataset of half a MiB, by hard links in many places."""
     group = picked(rng, members(file, h5py.Group))
-    file.create_dataset("large", data=np.zeros(2**17), compression="gzip")
-    for i in range(100):
+    file.create_dataset("large", data=np.zeros(2**16), compression="gzip")
+    for i in range(int(rng.choice([3, 20, 300], p=[0.6, 0.37, 0.03]))):
         file[f"{group}/w{i}"] = file["large"]
 
 
 SHAPES = (
     *((10**6, 10**6), (2**31, 2**31), (2**62,), (10**9,), (2**20, 1, 1, 1, 1), (1,) * 30 + (2**30, 2**20)),
-    *((2**27,), (2**28,), (0, 2**60), (2**15, 2**14)),
+    *((2**22,), (2**30,), (0, 2**60), (2**15, 2**17)),
 )
 
 
@@ -210,8 +210,8 @@ def bomb(rng: np.random.Generator, file: h5py.File) -> None:
     """Megabytes of one value in kilobytes of file."""
     name = dataset(rng, file)
     del file[name]
-    shape = ((2**21,), (2**11, 2**11), (300, 300, 5, 5), (16, 2**17))[int(rng.integers(4))]
-    file.create_dataset(name, shape, "f8", chunks=shape, compression="gzip", compression_opts=9)
+    shape = ((2**18,), (2**9, 2**9), (100, 100, 5, 5), (16, 2**14), (2**11, 2**12))[int(rng.integers(5))]
+    file.create_dataset(name, shape, "f8", chunks=shape, compression="gzip", compression_opts=1)
     file[name][...] = float(rng.integers(0, 3))
 
 
