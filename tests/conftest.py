@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -37,3 +38,24 @@ def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
             return {"error": list(problem.args)}, b""
 
     monkeypatch.setattr(loading, "_open", open_here)
+
+
+# what the tests of random instances counted, by case
+COUNTED: dict = {}
+
+
+def pytest_runtest_logreport(report):
+    for name, entry in report.user_properties if report.when == "call" and report.passed else ():
+        if name == "instances":
+            COUNTED[entry["part"], entry["name"]] = entry
+
+
+def pytest_sessionfinish(session):
+    """build/instances.json: the counts of this run; other cases keep those of their last run."""
+    if not COUNTED or hasattr(session.config, "workerinput"):
+        return
+    file = session.config.rootpath / "build" / "instances.json"
+    file.parent.mkdir(exist_ok=True)
+    known = json.loads(file.read_text()) if file.exists() else []
+    cases = {(each["part"], each["name"]): each for each in known} | COUNTED
+    file.write_text(json.dumps([cases[key] for key in sorted(cases)], indent=1) + "\n")

@@ -195,7 +195,7 @@ def steps(network: Network, view: View, population: Population, samples: Array) 
         sources[p.source] = rows[:, samples]
     shape = (samples.size, *population.shape)
     spikes = view.spikes[name][:, samples] if rule.spiking else np.zeros((view.steps, *shape), bool)
-    state, error = Forced(rule, shape), Rounding(rule, shape, view.trace.dtype)
+    state, error = Forced(rule, shape), Rounding(rule, shape, view.trace.dtype, view.trace.converted)
     frozen: Array = np.zeros(shape, bool)
     widest = max(int(np.prod(rows.shape[1:])) for rows in [*sources.values(), spikes])
     chunk = max(1, CHUNK_NUMBERS // widest)

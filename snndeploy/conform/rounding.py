@@ -10,6 +10,9 @@ carried on by |α|, |β| and |gain|, and end where a reset sets the membrane to 
 Where all terms are multiples of one power of two, and so small that the type holds every such multiple, nothing is
 rounded and the bound is 0: with dyadic parameters p = θ is not a tie, and `>=` in place of `>` is found.
 
+A rebuilt module computes in units of its own: weights times a factor, a membrane that is shifted by up to the sum of
+threshold, reset value and initial value, a bias within a current. Then everything is rounded, at the size of the shift.
+
 Source: N. J. Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., SIAM 2002, sections 3.1 and 3.3.
 """
 
@@ -113,12 +116,16 @@ def arrive(maps: tuple[Map, ...], emitted: Array, rank: int) -> Drive:
 class Rounding:
     """Bounds on |engine - definition| of u, v and the adaptation of one population, arrays (batch, *shape)."""
 
-    def __init__(self, rule: Rule, shape: tuple[int, ...], dtype: str):
+    def __init__(self, rule: Rule, shape: tuple[int, ...], dtype: str, converted: bool = False):
         self.rule, self.type = rule, TYPES[dtype]
         half = float(np.finfo(self.type).eps) / 2
         self.eps = half + 2.0**-53
         self.tiny = STEP * float(np.finfo(self.type).tiny)
-        self.grains = 2.0 ** np.finfo(self.type).nmant
+        self.grains, self.converted = 2.0 ** np.finfo(self.type).nmant, converted
+        threshold = 0.0 if rule.threshold is None else rule.threshold
+        shifts = (threshold, rule.initial, 0.0 if rule.reset.kind == "none" else rule.reset.value)
+        self.shift: Array = np.broadcast_to(sum(np.abs(y) for y in shifts) if converted else np.zeros(()), shape)
+        self.apart: Array = np.abs(rule.bias) if converted else np.zeros(())
         self.shrink = min([1.0, *(float(quantum(y).min()) for y in (rule.beta, *(r.gain for r in rule.receptors)))])
         self.u = [np.broadcast_to(self.misfit(r.initial), shape) for r in rule.receptors]
         self.v: Array = np.broadcast_to(self.misfit(rule.initial), shape)
@@ -128,7 +135,8 @@ class Rounding:
     def misfit(self, value: Any) -> Array:
         """How far a parameter is from the number that the type holds for it."""
         exact = np.asarray(value, np.float64)
-        return np.abs(exact.astype(self.type).astype(np.float64) - exact)
+        moved = 4 * self.eps * (np.abs(exact) + self.shift) if self.converted else 0.0
+        return np.abs(exact.astype(self.type).astype(np.float64) - exact) + moved
 
     def _threshold_misfit(self) -> Array:
         return self.misfit(0.0 if self.rule.threshold is None else self.rule.threshold)
@@ -156,11 +164,12 @@ class Rounding:
         rule, eps = self.rule, self.eps
         bias = np.abs(rule.bias) * np.float64(t >= rule.bias_onset)
         new_u, q = [], np.abs(rule.beta) * self.v
-        size = 2 * (np.abs(before.v) + self.v) + bias
+        size = 2 * (np.abs(before.v) + self.v + self.shift) + bias
         whole, grain, exact = size + bias / self.shrink, quantum(before.v), self.v == 0
         for k, r in enumerate(rule.receptors):
             fed = drive[k].magnitude + np.abs(r.constant) * np.float64(t >= r.onset)
-            filtered, old = np.asarray(r.alpha) != 0, np.abs(before.u[k]) + self.u[k]
+            held = np.divide(self.apart, np.abs(r.gain), out=np.zeros_like(self.u[k]), where=np.asarray(r.gain) != 0)
+            filtered, old = np.asarray(r.alpha) != 0, np.abs(before.u[k]) + self.u[k] + held
             large = fed + 2 * old * filtered
             arrived = np.minimum(drive[k].quantum, quantum(r.constant))
             carried = np.where(filtered, np.minimum(1, quantum(r.alpha)) * quantum(before.u[k]), np.inf)
@@ -181,7 +190,7 @@ class Rounding:
 
     def _rounded(self, exact: Array, size: Array, grain: Array, error: Array) -> Array:
         """`error`, or 0 where exact numbers on a grid of `grain` are so small that the type holds the whole grid."""
-        return np.where(exact & (size <= self.grains * grain), 0.0, error)
+        return error if self.converted else np.where(exact & (size <= self.grains * grain), 0.0, error)
 
     def _amount(self, p: Array, error: Array) -> Array:
         """What the subtraction of a reset's value adds to an error."""

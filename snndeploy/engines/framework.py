@@ -106,7 +106,8 @@ def run_module(framework: str, job: Job, source: Source, views: Mapping[str, reb
         engine += " (rebuilt)"
         notes += _viewed(views, spikes, u, v)
     arithmetic = str(dtype).removeprefix("torch.")
-    return Trace(network, engine, arithmetic, job.inputs, spikes, u, v, notes=tuple(dict.fromkeys(notes)), raw=job.raw)
+    told = tuple(dict.fromkeys(notes))
+    return Trace(network, engine, arithmetic, job.inputs, spikes, u, v, {}, told, job.raw, converted=views is not None)
 
 
 def _viewed(

@@ -29,6 +29,8 @@ class Trace:
         v: (time, batch, *shape), the stored membrane at the end of the step. Float or state units, as the form has.
         latency: steps by which the engine was late, per population; already taken out unless `raw`.
         notes: what a reader should know (which process ran which population, a wider type that was needed).
+        converted: it was computed in other units than the network's, as rebuilt modules do (weights divided by a
+            gain, membranes shifted), so that every number is rounded.
     """
 
     network: Network
@@ -41,6 +43,7 @@ class Trace:
     latency: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     raw: bool = False
+    converted: bool = False
 
     @property
     def steps(self) -> int:

@@ -40,6 +40,7 @@ def write(trace: Trace, path: str | os.PathLike[str]) -> None:
         "latency": dict(trace.latency),
         "notes": list(trace.notes),
         "raw": trace.raw,
+        "converted": trace.converted,
     }
     with tempfile.TemporaryDirectory() as scratch:
         model = Path(scratch) / "network.nir"
@@ -78,6 +79,7 @@ def read(path: str | os.PathLike[str]) -> Trace:
             "latency": {str(name): int(steps) for name, steps in header["latency"].items()},
             "notes": tuple(map(str, header["notes"])),
             "raw": bool(header["raw"]),
+            "converted": bool(header.get("converted", False)),
         }
     except UNREADABLE as problem:
         fix = "write it with `snndeploy run model.nir --input x.npy -o trace.npz`"

@@ -4,7 +4,7 @@ from dataclasses import replace
 from itertools import product
 
 import numpy as np
-from random_networks import EVERY, float_network, spikes_for
+from random_networks import EVERY, PLAIN, float_network, spikes_for
 from tie_networks import BOTH, coarse, layers, spikes
 
 from snndeploy.conform import compare
@@ -12,6 +12,7 @@ from snndeploy.conform.align import align
 from snndeploy.conform.replay import steps
 from snndeploy.conform.rounding import Rounding, _grain, quantum
 from snndeploy.engines import run
+from snndeploy.errors import SnnDeployError
 from snndeploy.network import Conv, Dense, Flatten, Pool, Reset, Rule, Scale
 
 
@@ -35,6 +36,32 @@ def test_the_bound_holds_and_is_not_vacuous():
     assert np.median(ratios) < 3e-5
     # of the bound, the worst bin of a step uses a good part: it is not far from the truth
     assert np.median(used) > 0.005
+
+
+def test_the_bound_holds_in_the_units_of_a_framework():
+    """Rebuilt modules divide weights and shift membranes; their membranes stay within the bound, which stays small."""
+    ratios = []
+    for seed in range(24):
+        rng = np.random.default_rng([15, seed])
+        network = float_network(rng, PLAIN, str(rng.choice(["binary", "counts", "real"])))
+        x = spikes_for(rng, network, 40, 2)
+        framework = ("snntorch", "norse")[seed % 2]
+        try:
+            b = run(network, x, framework, BOTH)
+        except SnnDeployError as problem:
+            assert {each.code for each in problem.findings} == {"SD330"}
+            continue
+        assert b.converted
+        assert b.dtype == "float32"
+        _, view, _ = align(run(network, x, "reference", BOTH), b, "find")
+        for each in network.populations:
+            for t, done in enumerate(steps(network, view, each, np.arange(2))):
+                apart = np.abs(done.state.v - b.v[each.name][t])
+                assert (apart <= done.error.v).all(), (seed, each.name, t, (apart - done.error.v).max())
+                if each.rule.spiking:
+                    ratios.append(float(np.median(done.bound / done.state.theta)))
+    assert len(ratios) > 500
+    assert np.median(ratios) < 6e-5
 
 
 def test_the_bound_of_a_wide_layer_is_small():

@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -22,9 +23,10 @@ def a_trace(seed=0, make=float_network, raw=False):
 @pytest.mark.parametrize("make", [float_network, integer_network])
 @pytest.mark.parametrize("seed", range(5))
 def test_every_bit_comes_back(tmp_path, make, seed):
-    trace = a_trace(seed, make)
+    trace = replace(a_trace(seed, make), converted=bool(seed % 2))
     trace_file.write(trace, tmp_path / "t.npz")
     back = trace_file.read(tmp_path / "t.npz")
+    assert back.converted == trace.converted
     assert equal(back.network, trace.network)
     for group in trace_file.GROUPS:
         ours, theirs = getattr(trace, group), getattr(back, group)

@@ -292,3 +292,20 @@ def test_integers(framework):
     network = small(Rule(beta=0.9, receptors=(Receptor(),)))
     x = x_for(network)
     refused(framework, sd.quantize(network, "loihi2", x["in"]), "integer form", "rebuild the float network")
+
+
+@pytest.mark.parametrize("reset", [Reset("to", 0.0), Reset("none"), Reset("by", 0.5, "next")], ids=lambda r: r.kind)
+def test_exact_ties_are_ties_in_other_units(reset):
+    """Dyadic numbers meet the threshold exactly; a framework that divides weights by 1 - beta rounds there."""
+    ties = 0
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        rule = Rule(beta=rng.integers(1, 16, 64) / 16, threshold=rng.integers(2, 12, 64) / 16, reset=reset)
+        first = Projection("in", "a", (Dense(rng.integers(-4, 8, (64, 3)) / 16),))
+        network = Network(DT, (Input("in", (3,)),), (Population("a", (64,), rule),), (first,), ("a",))
+        x = x_for(network, seed)
+        sd.to_norse(network, x)
+        same = sd.compare(sd.run(network, x), sd.run(network, x, engine="norse"))
+        assert same.agrees
+        ties += 0 if same.identical else same.ties
+    assert ties
