@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from snndeploy.conform import Comparison
     from snndeploy.engines import Trace
     from snndeploy.errors import Finding
-    from snndeploy.frontends.capturing import Kinds, Times
+    from snndeploy.frontends.said import Kinds, Times
     from snndeploy.network import Network
     from snndeploy.network.network import Decision, InputKind
     from snndeploy.placement import Placement

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from snndeploy.frontends.capturing import Kinds, Times
+    from snndeploy.frontends.said import Kinds, Times
     from snndeploy.network.arrays import Array
     from snndeploy.network.network import Decision, Network
 

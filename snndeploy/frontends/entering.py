@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 
 from snndeploy.errors import Finding
+from snndeploy.frontends.arguments import Arguments
 from snndeploy.frontends.states import Missing
 from snndeploy.frontends.value import Meaning, Sum, Unknown, Value, plain
 
@@ -27,7 +28,8 @@ def entering(tracer: Tracer, path: str, given: Any, what: str) -> tuple[torch.Te
         tracer.note(given.unclaimed(tracer.named(path)))
         raise Stop
     if not isinstance(given, torch.Tensor):
-        tracer.refuse("SD312", f"{what} {path!r} gets a {type(given).__name__}, not a tensor", _tuple_fix(given))
+        fix = _tuple_fix(given, tracer.arguments)
+        tracer.refuse("SD312", f"{what} {path!r} gets a {type(given).__name__}, not a tensor", fix)
         raise Stop
     if tracer.is_silence(given):
         return given, Sum(silent=True)
@@ -37,7 +39,13 @@ def entering(tracer: Tracer, path: str, given: Any, what: str) -> tuple[torch.Te
     return given, Unknown()
 
 
-def _tuple_fix(given: Any) -> str:
+def _tuple_fix(given: Any, arguments: Arguments) -> str:
+    for argument, kind in arguments.within.items():
+        inside = [slot.name for slot in arguments.slots if slot.argument == argument]
+        if type(given) is kind and len(cast(Any, given)) == len(inside):
+            names = ", ".join(inside)
+            what = f"not all of {names} are arguments of forward, so the sample went in whole as {argument!r}"
+            return f"{what}; name the arguments of forward, and no others"
     if isinstance(given, tuple):
         return "take the first of what the neuron returns, or build it with init_hidden=True and output=False"
     return "pass the tensor"

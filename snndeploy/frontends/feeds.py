@@ -53,10 +53,9 @@ def feeds_of(tracer: Tracer, arguments: Mapping[str, bool], result: Any) -> dict
         Finding(
             "SD305",
             tracer.named(""),
-            f"forward takes {len(arguments)} states ({', '.join(arguments)}) and returns {len(behind)} behind the "
-            "output",
-            "return the outputs first, then every state in the order of the arguments; an argument that is an input "
-            "is given in the sample: {'name': array}",
+            f"forward takes {', '.join(arguments)} beside its input, and returns {len(behind)} values behind the first",
+            "states come back behind the outputs, in the order of the arguments; an argument that is an input is "
+            f"named in the sample: {{{missing[0]!r}: array, ...}}",
         )
     )
     raise Stop

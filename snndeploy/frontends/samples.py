@@ -45,6 +45,15 @@ def read_sample(module: torch.nn.Module, sample: Any) -> tuple[Arguments, dict[s
     return arguments, _checked(arrays, arguments)
 
 
+def other_reading(module: torch.nn.Module, sample: Any, arguments: Arguments) -> str:
+    """What to try where a tuple went to arguments that have defaults, which may be states."""
+    needed = [p for p in parameters(module) if p.default is p.empty and p.kind is not p.VAR_POSITIONAL]
+    if not isinstance(sample, tuple) or len(needed) != 1 or len(arguments.slots) < 2 or arguments.within:
+        return ""
+    names = ", ".join(slot.name for slot in arguments.slots)
+    return f"the sample went to {names}; where {needed[0].name} is a tuple, give the sample as ((a, b),)"
+
+
 def kind_of(array: Array) -> InputKind:
     """The narrowest kind that holds the array."""
     if np.isin(array, (0, 1)).all():

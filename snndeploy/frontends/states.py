@@ -25,7 +25,7 @@ class Missing:
     def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         del func, types
         leaves = torch.utils._pytree.tree_leaves((args, kwargs or {}))
-        raise SnnDeployError(next(each for each in leaves if isinstance(each, cls)).unclaimed("forward"))
+        return next(each for each in leaves if isinstance(each, cls)).asked()
 
     def __init__(self, argument: str):
         self.argument = argument
@@ -35,15 +35,21 @@ class Missing:
             "SD305",
             where,
             f"the first value of forward's argument {self.argument!r} is not known",
-            "give it the default None, and let forward start from zeros where it is None; an input is given in the "
-            f"sample: {{{self.argument!r}: array, ...}}",
+            f"if it is an input, name it in the sample: {{{self.argument!r}: array, ...}}; if it is a state, give it "
+            "the default None, and let forward start from zeros where it is None",
         )
 
-    def __getitem__(self, place: Any) -> Any:
+    def asked(self, *_: Any) -> Any:
+        """Whatever is done with it."""
         raise SnnDeployError(self.unclaimed("forward"))
 
-    def __iter__(self) -> Any:
-        raise SnnDeployError(self.unclaimed("forward"))
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return self.asked()
+
+    __getitem__ = __iter__ = __len__ = __bool__ = asked
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = __neg__ = asked
 
 
 def check_states(
@@ -68,7 +74,7 @@ def check_states(
                 way = fix
                 if isinstance(meaning, Sum) and meaning.bare in tracer.inputs:
                     other = f"the input {meaning.bare!r}"
-                    way = "leave it out of the sample; where forward takes a tuple, the sample is ((a, b),)"
+                    way = "leave it out of the sample"
                 tracer.note(Finding("SD305", where, f"as its {state!r} it gets {other}", way))
             elif own and step != now - 1:
                 tracer.note(Finding("SD305", where, f"its {state!r} is not that of the step before", fix))

@@ -19,6 +19,7 @@ from snndeploy.frontends.states import WHOLE, Missing
 from snndeploy.frontends.step_outputs import of_steps
 from snndeploy.frontends.structures import Place, pick
 from snndeploy.frontends.tracer import STEPS, Time, Tracer
+from snndeploy.frontends.unreadable import changes_by_call
 from snndeploy.frontends.user_code import failed_line
 from snndeploy.frontends.value import Path, Steps, Sum, Value, make
 from snndeploy.frontends.whole_outputs import of_whole
@@ -128,18 +129,9 @@ def _do_steps(tracer: Tracer, results: list[Any]) -> dict[str, Place]:
 def _replace_forwards(tracer: Tracer) -> None:
     """Every submodule in eval mode, without hooks, with a forward that is traced; refuses what that would hide."""
     module = tracer.module
-    for path, each in module.named_modules():
-        if each._forward_hooks or each._forward_pre_hooks:
-            tracer.note(
-                Finding(
-                    "SD314",
-                    tracer.named(path),
-                    "it has forward hooks, which can change what it computes",
-                    "remove them before capture: handle.remove()",
-                )
-            )
     wrapped = [(each, tracer.wrap(path, each)) for path, each in module.named_modules()]
-    _refuse_training_layers(tracer)
+    for finding in changes_by_call(tracer):
+        tracer.note(finding)
     for each, forward in wrapped:
         each.__dict__.update(
             training=False, forward=forward, _forward_hooks=OrderedDict(), _forward_pre_hooks=OrderedDict()
@@ -187,18 +179,3 @@ def _check_calls(tracer: Tracer) -> None:
             what = f"zeros still arrive in step {times - 1}, in the place of a value that comes later or never"
             fix = "give a longer sample, or leave the zeros out"
             tracer.note(Finding("SD303", tracer.named(name), what, fix))
-
-
-def _refuse_training_layers(tracer: Tracer) -> None:
-    """Before eval mode is set for the trace: dropout and batch norm that are not in it themselves."""
-    for path, each in tracer.module.named_modules():
-        drops = isinstance(each, torch.nn.modules.dropout._DropoutNd)
-        if each.training and (drops or isinstance(each, torch.nn.modules.batchnorm._BatchNorm)):
-            tracer.note(
-                Finding(
-                    "SD306",
-                    tracer.named(path),
-                    f"{type(each).__name__} is in training mode",
-                    "call module.eval() before capture",
-                )
-            )

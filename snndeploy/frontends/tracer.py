@@ -14,13 +14,14 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
-from snndeploy.errors import Finding
+from snndeploy.errors import Finding, SnnDeployError
 from snndeploy.frontends import layers, neurons
 from snndeploy.frontends.arguments import Arguments
 from snndeploy.frontends.layer_calls import call_layer
 from snndeploy.frontends.max_pool import POOLS, call_pool
 from snndeploy.frontends.neuron_calls import call_neuron
 from snndeploy.frontends.operations import operation
+from snndeploy.frontends.states import Missing
 from snndeploy.frontends.strangers import FOREIGN, stranger
 from snndeploy.frontends.user_code import user_line
 from snndeploy.frontends.value import Affine, Sum, Unknown, Value, make
@@ -116,8 +117,10 @@ class Tracer:
         return not bool(torch.count_nonzero(tensor))
 
     def use(self, given: Any) -> None:
-        """Notes whose arguments' values are used."""
+        """Notes whose arguments' values are used. Raises SD305 if one of them is not known yet."""
         for leaf in torch.utils._pytree.tree_leaves(given):
+            if isinstance(leaf, Missing):
+                raise SnnDeployError(leaf.unclaimed(self.named("")))
             if isinstance(leaf, Value) and leaf.fed:
                 self.used.add(leaf.fed)
 
