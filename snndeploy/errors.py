@@ -109,6 +109,7 @@ CODES: dict[str, str] = {
     "SD314": "a module has hooks",
     "SD315": "an input is never used",
     "SD316": "a sample does not fit the arguments of forward",
+    "SD317": "a sample says little about a population",
     # networks as modules of snnTorch and Norse
     "SD330": "a framework cannot hold a part of the network",
     "SD331": "a rebuilt module differs from its network",

@@ -137,6 +137,30 @@ def test_doctor_sees_every_engine_run(capsys):
     assert found["packages"]["lava-nc"] == "0.10.0"
 
 
+def test_capture_tells_on_how_many_spikes_it_was_proven(files, tmp_path, capsys):
+    """The counts are those of the module itself, run by hand; silence is a warning."""
+    from snndeploy import models
+
+    module = models.build(f"{files}/mine.py", f"{files}/w.pt")
+    count, spiked = 0, {"1": False, "3": False}
+    for step in torch.as_tensor(np.load(files / "x.npy")):
+        first = module[1](module[0](step))
+        second = module[3](module[2](first))
+        count += int(first.sum() + second.sum())
+        spiked = {"1": spiked["1"] or bool(first.any()), "3": spiked["3"] or bool(second.any())}
+    capsys.readouterr()
+    give = ["capture", f"{files}/mine.py:build", "--weights", f"{files}/w.pt", "-o", f"{tmp_path}/m.nir"]
+    assert cli.main([*give, "--sample", f"{files}/x.npy", "--json"]) == 0
+    proof = document(capsys)["proof"]
+    assert proof["verdict"] == f"identical: {count} spikes, 30 steps, 4 samples"
+    assert count > 50
+    assert proof["silent"] == [name for name, did in spiked.items() if not did]
+    np.save(tmp_path / "zeros.npy", np.zeros((4, 1, 5), np.float32))
+    assert cli.main([*give, "--sample", f"{tmp_path}/zeros.npy"]) == 0
+    told = capsys.readouterr().err
+    assert "warning SD317 population '3': it never spikes in the sample" in told
+
+
 def test_install_lava_installs_it(capsys, monkeypatch):
     from snndeploy.engines.lava import install
 

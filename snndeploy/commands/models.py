@@ -44,6 +44,7 @@ def capture(
 ) -> None:
     """Capture a trained snnTorch or Norse module as a network, proven on a sample."""
     from snndeploy import models, verbs
+    from snndeploy.errors import Finding
     from snndeploy.files import check_output, existing, inputs_of, load_arrays
     from snndeploy.network.table import render
 
@@ -62,9 +63,15 @@ def capture(
     verbs.write(net, output)
     first = next(iter(given_arrays.values())) if isinstance(given_arrays, dict) else given_arrays
     steps, batch = first.shape[:2]
-    proof = {"steps": steps, "samples": batch, "spikes": "equal, or proven ties"}
+    said = net.provenance["proof"]
+    silent = [name for name in net.provenance["silent"].split(", ") if name]
+    proof = {"steps": steps, "samples": batch, "verdict": said, "silent": silent}
     show({"output": str(output), "network": describe(net), "proof": proof}, json, render(net))
-    say(f"{output}: module and network agree on {batch} samples of {steps} steps", json)
+    fix = "capture with a sample in which it spikes: real input, or more of it"
+    what = "it never spikes in the sample, which so proves little about it"
+    if not json:
+        report([Finding("SD317", f"population {name!r}", what, fix, "warning") for name in silent])
+    say(f"{output}: module and network agree, {said}", json)
 
 
 @opt.reads
