@@ -18,7 +18,7 @@ from snndeploy.network.table import number
 from snndeploy.passes.change import float_rules
 from snndeploy.quantize.grid import decays, realised_alpha, realised_beta
 from snndeploy.quantize.problem import COARSEST, RESOLVED
-from snndeploy.quantize.worst_case import overflow
+from snndeploy.quantize.certificate import overflows
 
 TAU_ERROR = 0.05
 TRUNCATION = 0.05
@@ -147,8 +147,8 @@ def the_worst_case_leaves_room_for_the_threshold(subject: Subject) -> Iterator[C
     """theta·S >= 64 LSB at the largest S with max(P, N)·64·S/(1 - alpha) <= 2^23 - 1, and every other register held.
 
     P and N are the sums of positive and of negative weights: a large fan-in forces a coarse scale, lest u wraps. Of an
-    integer network: max(P, N)·64/(1 - alpha') <= 2^23 - 1 itself.
-    Source: `quantize/worst_case.py`, `quantize/problem.py`; below 8 LSB `quantize` refuses (SD607).
+    integer network: its certificate, by bounds alone.
+    Source: `quantize/certificate`, `quantize/problem.py`; below 8 LSB `quantize` refuses (SD607).
     """
     if subject.target is None:
         return
@@ -165,11 +165,8 @@ def the_worst_case_leaves_room_for_the_threshold(subject: Subject) -> Iterator[C
             what += f", {RESOLVED} are wanted"
             yield Case(f"population {problem.name!r}", what, "lower the weights or the fan-in against the threshold")
     if subject.network.form == "integer":
-        for each in subject.network.populations:
-            into = subject.network.into(each.name)
-            found = overflow(each, into, subject.network.shapes, subject.target, subject.largest)
-            if found is not None:
-                yield Case(found.where, f"{found.what}: it would wrap around", found.fix)
+        for found in overflows(subject.network, subject.target, subject.largest):
+            yield Case(found.where, found.what, found.fix)
 
 
 CHECKS = (

@@ -16,10 +16,10 @@ from snndeploy.network.network import Network, Population, Projection
 from snndeploy.passes import constants, fold_gain, fold_values, merge_maps, reset_to_zero, sequential
 from snndeploy.quantize import build, rules
 from snndeploy.quantize.activity import Activity, assumed, measured
+from snndeploy.quantize.certificate import Uncertified, certified, overflow
 from snndeploy.quantize.methods import find
 from snndeploy.quantize.methods.base import Method
 from snndeploy.quantize.search import search
-from snndeploy.quantize.worst_case import overflow, overflows
 from snndeploy.targets import Target, load
 
 
@@ -41,7 +41,11 @@ class Study:
 
 
 def quantize(
-    network: Network, target: str | Path | Target, calibration: Any = None, method: str = "adaptive"
+    network: Network,
+    target: str | Path | Target,
+    calibration: Any = None,
+    method: str = "adaptive",
+    uncertified: Uncertified = "refuse",
 ) -> Network:
     """The integer form of `network`, in the registers of `target`.
 
@@ -61,12 +65,13 @@ def quantize(
         calibration: input as for `run`, `(time, batch, *shape)`; without it all sources count alike. Counts need it:
             their maximum bounds the worst case.
         method: a name of `quantize.methods.METHODS`, or several joined by "+".
+        uncertified: "refuse" a network whose currents could wrap (see `quantize.certify`), or "allow" it.
 
     Raises:
         SnnDeployError: everything that the target cannot hold and everything wrong with the calibration, at once.
     """
     chip, by = load(target), find(method)
-    return integers(study(network, chip, calibration), by)
+    return integers(study(network, chip, calibration), by, uncertified)
 
 
 def study(network: Network, target: Target, calibration: Any = None) -> Study:
@@ -89,7 +94,7 @@ def study(network: Network, target: Target, calibration: Any = None) -> Study:
     return Study(network, ready, target, inputs, activity, evidence)
 
 
-def integers(about: Study, by: Method) -> Network:
+def integers(about: Study, by: Method, uncertified: Uncertified = "refuse") -> Network:
     """The integer form by one method; see `quantize`."""
     network, chip, largest = about.network, about.target, about.activity.largest
     ready = about.ready if by.layout is None else by.layout(about.ready)
@@ -104,7 +109,7 @@ def integers(about: Study, by: Method) -> Network:
             continue
         for choice in by.ranked(case):
             made, into = build.population(network.population[each.name], each, ready.into(each.name), choice, chip)
-            if overflow(made, into, ready.shapes, chip, largest) is None:
+            if uncertified == "allow" or not overflow(ready, made, into, chip, largest):
                 populations.append(made)
                 projections += into
                 break
@@ -118,8 +123,7 @@ def integers(about: Study, by: Method) -> Network:
         projections=tuple(projections),
         provenance={**_provenance(network, chip, about.inputs), "method": by.name},
     )
-    raise_errors(overflows(made_of, chip, largest))
-    return spec.check(made_of)
+    return certified(spec.check(made_of), chip, largest, uncertified)
 
 
 def refusals(network: Network, target: Target) -> list[Finding]:

@@ -1,8 +1,8 @@
-"""What can arrive in the worst case, in float units to limit a scale, and in integers as a certificate.
+"""What can arrive in the worst case, in float units, to limit a scale.
 
 If every source is at its maximum where its weight is positive, and silent elsewhere, P arrives in every step; N if it
 is the other way round. The current then stays within max(P, N)/(1 - alpha), the sum of a geometric series, or where it
-started. Truncation towards zero only makes it smaller.
+started. Truncation towards zero only makes it smaller. What integers can reach exactly is in `quantize/certificate`.
 """
 
 from __future__ import annotations
@@ -13,20 +13,15 @@ from typing import Any
 
 import numpy as np
 
-from snndeploy.errors import Finding
 from snndeploy.network.arrays import Array
 from snndeploy.network.maps import Map, Shape, Sparse, chain_apply
-from snndeploy.network.network import Network, Population, Projection
-from snndeploy.network.registers import STATE_SHIFT, Registers
-from snndeploy.network.table import number
-from snndeploy.quantize.grid import realised_alpha
-from snndeploy.targets import Target
+from snndeploy.network.network import Projection
 
 Largest = Mapping[str, float]
 Sides = tuple[Array, Array]
 
 
-def _part(each: Map, sign: int) -> Map:
+def part(each: Map, sign: int) -> Map:
     """A map with the weights of one sign only, as magnitudes."""
     if not each.weighted:
         return each
@@ -53,7 +48,7 @@ def arrivals(shape: Shape, into: Sequence[Projection], shapes: Mapping[str, Shap
         total: Array = np.zeros(shape)
         for source, maps in together:
             x = np.full(shapes[source], largest[source])
-            total = total + chain_apply(tuple(_part(m, sign) for m in maps), x)
+            total = total + chain_apply(tuple(part(m, sign) for m in maps), x)
         sides.append(total)
     return sides[0], sides[1]
 
@@ -81,24 +76,3 @@ def joined(into: Sequence[Projection]) -> list[tuple[str, tuple[Map, ...]]]:
 def _settings(each: Map) -> str:
     """All that two maps have to share besides their weights, to be added up."""
     return repr([(f.name, getattr(each, f.name)) for f in fields(each) if f.name != "weight"])  # type: ignore[arg-type]
-
-
-def overflow(
-    each: Population, into: Sequence[Projection], shapes: Mapping[str, Shape], target: Target, largest: Largest
-) -> Finding | None:
-    """The certificate of one integer population: None, or the finding if its current can leave its register."""
-    rule = each.rule
-    assert isinstance(rule, Registers)
-    limit = target.neuron.state_max.value
-    worst = np.maximum(*arrivals(each.shape, into, shapes, largest)) * 2**STATE_SHIFT
-    reach = np.maximum(worst / (1 - realised_alpha(np.asarray(rule.du))), np.abs(rule.initial_u))
-    if reach.max() <= limit:
-        return None
-    what = f"its current can reach {reach.max():,.0f}, more than {limit:,} (decay du {number(rule.du)})"
-    return Finding("SD608", f"population {each.name!r}", what, "lower its weights or its fan-in")
-
-
-def overflows(network: Network, target: Target, largest: Largest) -> list[Finding]:
-    """The certificate of an integer network: everything that can overflow."""
-    found = (overflow(p, network.into(p.name), network.shapes, target, largest) for p in network.populations)
-    return [each for each in found if each is not None]
