@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from snndeploy.verbs import (
         capture,
+        certify,
         compare,
         finetune,
         lint,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "capture",
+    "certify",
     "compare",
     "finetune",
     "lint",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from snndeploy.conform import Comparison
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from snndeploy.network import Network
     from snndeploy.network.network import Decision, InputKind
     from snndeploy.placement import Placement
+    from snndeploy.quantize import Certificate
     from snndeploy.targets import Target
     from snndeploy.train.finetune import FineTuned
 
@@ -182,20 +183,60 @@ def lint(network: Network, target: str | Target | None = None, data: Any = None)
     return list(find(network, None if target is None else _target(target), data))
 
 
-def quantize(network: Network, target: str | Target, calibration: Any = None, method: str = "adaptive") -> Network:
+def quantize(
+    network: Network,
+    target: str | Target,
+    calibration: Any = None,
+    method: str = "adaptive",
+    uncertified: Literal["refuse", "allow"] = "refuse",
+) -> Network:
     """The integer form of a float network for a target; only exactly representable integers are emitted.
 
     Args:
         calibration: (time, batch, *shape) input, from which the scales are chosen.
         method: how scales and integers are chosen; a name of `quantize.METHODS`.
+        uncertified: "refuse" a network whose currents could wrap around (see `certify`), or "allow" it.
 
     Raises:
         SnnDeployError SD6xx: something has no integer form on this target, the calibration set is empty, or the method
             is unknown.
+        VerdictError SD608: an input could make a current wrap around.
     """
     from snndeploy.quantize import quantize as to_integers
 
-    return to_integers(network, _target(target), calibration, method)
+    return to_integers(network, _target(target), calibration, method, uncertified)
+
+
+def certify(
+    network: Network,
+    target: str | Target | None = None,
+    data: Any = None,
+    *,
+    largest: Mapping[str, int] | None = None,
+    steps: int | None = None,
+    strict: bool = False,
+    search: bool = True,
+) -> Certificate:
+    """Whether any input makes an integer network leave its registers: `.proven`, `.witnesses`, `.bounds`.
+
+    For every neuron: proven by intervals; refuted by an input that was run and does it; or open. A current that leaves
+    its register wraps around, on Lava and on the chip, and says so nowhere; a membrane saturates, which counts only
+    if `strict`.
+
+    Args:
+        target: whose registers; None: of the target it was quantised for.
+        data: (time, batch, *shape) input to run and watch.
+        largest: the largest count per step of inputs that count, by name.
+        steps: the longest sample; None: any length.
+        search: look for inputs that do it.
+
+    Raises:
+        SnnDeployError SD209: the network is in the float form. SD606: nothing says how much an input counts at most.
+    """
+    from snndeploy.quantize import certify as prove
+
+    limits: dict[str, Any] = {"largest": largest, "steps": steps, "strict": strict, "search": search}
+    return prove(network, None if target is None else _target(target), data, **limits)
 
 
 def finetune(network: Network, target: str | Target, data: tuple[Any, Any], **settings: Any) -> FineTuned:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -21,6 +21,9 @@ def quantize(
         Path | None, typer.Option("--calibration", help=".npy or .npz, (time, batch, *shape): typical input.")
     ] = None,
     method: Annotated[str, typer.Option("--method", help="How scales and integers are chosen.")] = "adaptive",
+    uncertified: Annotated[
+        str, typer.Option("--uncertified", help="refuse or allow a network whose currents could wrap around.")
+    ] = "refuse",
     reading: opt.Reading = opt.UNSAID,
     json: opt.Json = False,
 ) -> None:
@@ -34,8 +37,9 @@ def quantize(
     chip = targets.load(target)
     samples = None if calibration is None else load_arrays(calibration, "calibration file")
     net = reading.of(model)
+    chosen: Any = uncertified
     with progress("quantize", json) as update, inputs_of(calibration):
-        integers = verbs.quantize(net, chip, samples, method)
+        integers = verbs.quantize(net, chip, samples, method, chosen)
         update(1, 1)
     verbs.write(integers, output)
     show({"output": str(output), "target": chip.name, "network": describe(integers)}, json, render(integers))

@@ -16,9 +16,9 @@ from snndeploy.network.arrays import Array
 from snndeploy.network.registers import STATE_SHIFT, Registers
 from snndeploy.network.table import number
 from snndeploy.passes.change import float_rules
+from snndeploy.quantize.certificate import overflows
 from snndeploy.quantize.grid import decays, realised_alpha, realised_beta
 from snndeploy.quantize.problem import COARSEST, RESOLVED
-from snndeploy.quantize.certificate import overflows
 
 TAU_ERROR = 0.05
 TRUNCATION = 0.05

@@ -12,7 +12,7 @@ from snndeploy.errors import SnnDeployError
 from snndeploy.network import Decision, Dense, Input, Network, Population, Projection, Receptor, Rule, spec
 from snndeploy.network.arrays import equal
 from snndeploy.quantize import METHODS, quantize, report
-from snndeploy.quantize.worst_case import overflows
+from snndeploy.quantize.certificate import overflows
 
 
 def one_layer(weight, rule: Rule | None = None) -> Network:

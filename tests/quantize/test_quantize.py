@@ -35,7 +35,7 @@ from snndeploy.network import (
     spec,
 )
 from snndeploy.quantize import prepared, quantize, report
-from snndeploy.quantize.worst_case import overflows
+from snndeploy.quantize.certificate import overflows
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 

@@ -75,9 +75,7 @@ def _period(rule: object, made: Range) -> Array:
     return rests
 
 
-def _slower(
-    network: Network, name: str, most: Mapping[str, Array], period: Mapping[str, Array]
-) -> Interval | None:
+def _slower(network: Network, name: str, most: Mapping[str, Array], period: Mapping[str, Array]) -> Interval | None:
     """The current of a population, knowing how often its sources can spike; None where that says nothing.
 
     A source that needs p steps between spikes of weight w holds at most w / (1 - alpha^p), the sum of what its spikes
@@ -94,7 +92,7 @@ def _slower(
         return None
     high, low = (np.zeros(each.shape) for _ in range(2))
     for p in (1, *sorted(slow)):
-        part = {n: np.where((period[n] if n in period else 1) == p, m, 0) for n, m in most.items()}
+        part = {n: np.where(period.get(n, np.ones(())) == p, m, 0) for n, m in most.items()}
         x = arrivals(network, name, part).free
         gain = 2**STATE_SHIFT / (1 - alpha**p)
         high, low = high + x.high * gain, low + x.low * gain

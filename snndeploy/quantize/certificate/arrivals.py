@@ -34,7 +34,8 @@ class Arrivals:
     """a, weight LSB with exponents applied, int64 (*shape).
 
     Attributes:
-        free: what sources may add in each step. constant: (step from which it is there, what it adds) per always-on axon.
+        free: what sources may add in each step.
+        constant: (step from which it is there, what it adds) per axon that is always on.
         largest: largest magnitude that one projection, or all of them, can add up to, before 32 bits are enforced.
     """
 
@@ -93,9 +94,7 @@ def weights(group: Sequence[Projection], shape: Shape) -> Any:
 
 def _simple(p: Projection) -> bool:
     """True if no source reaches a neuron on two ways, so that its map with the weights of one sign is enough."""
-    return all(
-        not isinstance(m, Pool) or all(s >= k for s, k in zip(m.stride, m.kernel, strict=True)) for m in p.maps
-    )
+    return all(not isinstance(m, Pool) or all(s >= k for s, k in zip(m.stride, m.kernel, strict=True)) for m in p.maps)
 
 
 def sides(group: Sequence[Projection], shape: Shape, most: Array) -> Interval:

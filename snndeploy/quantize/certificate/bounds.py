@@ -81,8 +81,10 @@ class Step:
         value = np.asarray(rule.reset.value)
 
         def after(p: Interval) -> Interval:
-            return Interval(*(np.where(p.exists, value, end) for end in (HUGE, -HUGE))) if reset.kind == "to" else (
-                p.map(lambda y: y - value)
+            return (
+                Interval(*(np.where(p.exists, value, end) for end in (HUGE, -HUGE)))
+                if reset.kind == "to"
+                else (p.map(lambda y: y - value))
             )
 
         late = reset.kind != "none" and reset.when in ("next", "residual")
@@ -161,8 +163,10 @@ def _within(step: Step, u: Interval, v: Interval, arriving: Arrivals, steps: int
     """Every step by itself."""
     seen_u, seen_v, fires = u, v, np.zeros(u.low.shape, bool)
     limited = v
-    full = step.bias(u.low) if step.rule.bias_onset == 0 else point(
-        np.asarray(step.rule.bias_mant) << np.asarray(step.rule.bias_exp), u.low
+    full = (
+        step.bias(u.low)
+        if step.rule.bias_onset == 0
+        else point(np.asarray(step.rule.bias_mant) << np.asarray(step.rule.bias_exp), u.low)
     )
     for t in range(steps):
         raw = step.current(u, arriving.at(t))
@@ -201,7 +205,7 @@ def _next(candidates: Array, value: Array) -> Array:
 
 
 def _candidates(step: Step, sign: int, u: Interval, bias: Interval, start: Interval) -> Array:
-    """Where one end of the membrane may come to rest, (candidates, *shape), the low end mirrored; the last is 24 bits."""
+    """Where one end of the membrane may come to rest, (candidates, *shape), the low end mirrored; 24 bits last."""
     rule = step.rule
     shape = u.low.shape
     kept = np.broadcast_to(step.kept_v, shape)

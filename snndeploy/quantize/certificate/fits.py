@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
-from snndeploy.errors import Finding, SnnDeployError, error
+from snndeploy.errors import Finding, VerdictError, error
 from snndeploy.network.network import Network, Population, Projection
-from snndeploy.quantize.certificate.certify import certify, currents
+from snndeploy.quantize.certificate.prove import certify, currents
 from snndeploy.targets import Target
 
 Uncertified = Literal["refuse", "allow"]
@@ -38,16 +38,16 @@ def certified(network: Network, target: Target, largest: Mapping[str, float], un
     """The same network, if its currents cannot leave their registers or the caller allows that they do.
 
     Raises:
-        SnnDeployError SD608: they can; the neuron, the bound, and an input that does it, if one was found. SD800:
+        VerdictError SD608: they can; the neuron, the bound, and an input that does it, if one was found. SD800:
         `uncertified` is neither "refuse" nor "allow".
     """
     if uncertified not in ("refuse", "allow"):
         raise error("SD800", "uncertified", f"{uncertified!r} is not one of its values", "choose from refuse, allow")
     if uncertified == "allow":
         return network
-    found = certify(network, target, largest=whole(largest)).findings()
-    if found:
-        raise SnnDeployError(replace(f, fix=f'{f.fix}; or uncertified="allow" (--uncertified allow)') for f in found)
+    if overflows(network, target, largest):
+        found = certify(network, target, largest=whole(largest)).findings()
+        raise VerdictError(replace(f, fix=f'{f.fix}; or uncertified="allow" (--uncertified allow)') for f in found)
     return network
 
 

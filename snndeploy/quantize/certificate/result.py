@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -16,7 +16,7 @@ Register = Literal["a", "u", "v"]
 Status = Literal["proven", "refuted", "open"]
 STATUSES: tuple[Status, ...] = ("proven", "open", "refuted")
 NAMES: dict[Register, str] = {"a": "input", "u": "current", "v": "membrane"}
-DOES: dict[Register, str] = {"a": "leaves its accumulator", "u": "wraps", "v": "saturates"}
+DOES: dict[Register, str] = {"a": "overflow", "u": "wrap around", "v": "saturate"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +53,9 @@ class Witness:
 
     def __str__(self) -> str:
         place = f"{self.population}{list(self.index)}, step {self.step}"
-        found = f"calibration sample {self.sample}" if self.source == "calibration" else f"an input found by {self.source}"
+        found = (
+            f"calibration sample {self.sample}" if self.source == "calibration" else f"an input found by {self.source}"
+        )
         return f"{place}: the {NAMES[self.register]} becomes {self.value:,} (limit {self.limit:,}) in {found}"
 
 
@@ -129,6 +131,7 @@ class Certificate:
         target: whose registers; steps: the longest sample it holds for, None: any.
         largest: the most that each input sends in a step, by name.
         strict: membranes that may saturate count too.
+        searched: inputs that leave a register were looked for.
     """
 
     target: str
@@ -136,7 +139,7 @@ class Certificate:
     largest: Mapping[str, int]
     strict: bool
     bounds: tuple[Bound, ...]
-    notes: tuple[str, ...] = field(default=())
+    searched: bool = True
 
     @property
     def counted(self) -> tuple[Bound, ...]:
@@ -167,10 +170,11 @@ class Certificate:
     def _finding(self, bound: Bound) -> Finding:
         at = bound.worst
         reach = int(bound.reach[at])
-        what = f"its {NAMES[bound.register]} can reach {reach:,} state units, more than {bound.limit:,}, and {DOES[bound.register]}"
+        what = f"its {NAMES[bound.register]} can reach {reach:,} state units, more than {bound.limit:,}: "
+        what += f"it would {DOES[bound.register]}"
         if bound.witness is not None:
             what += f" ({bound.witness})"
-        else:
+        elif self.searched:
             what += f" (a bound; no input was found that does it{self._seen(bound)})"
         fix = "quantise with a smaller scale: lower the weights, the fan-in or the time constant of the current"
         if bound.register == "v":
@@ -191,7 +195,6 @@ class Certificate:
             "steps": self.steps,
             "largest": dict(self.largest),
             "bounds": [b.as_dict() for b in self.bounds],
-            "notes": list(self.notes),
         }
 
     def to_json(self) -> str:
@@ -208,7 +211,9 @@ class Certificate:
     @staticmethod
     def _says(bound: Bound) -> str:
         if bound.verdict == "proven":
-            return "proven" + (f", {int(bound.harmless.sum()):,} saturate and are reset" if bound.harmless.any() else "")
+            return "proven" + (
+                f", {int(bound.harmless.sum()):,} saturate and are reset" if bound.harmless.any() else ""
+            )
         counts = [f"{bound.count(s):,} {s}" for s in ("refuted", "open") if bound.count(s)]
         return ("saturates: " if bound.register == "v" else "") + ", ".join(counts)
 
@@ -218,7 +223,9 @@ class Certificate:
         length = "any length" if self.steps is None else f"at most {self.steps} steps"
         lines = [f"{self.verdict}: the registers of {self.target}, samples of {length}"]
         for row in rows:
-            cells = [c.ljust(w) if i in (0, 1, 8) else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True))]
+            cells = [
+                c.ljust(w) if i in (0, 1, 8) else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True))
+            ]
             lines.append("  ".join(cells).rstrip())
         lines += [str(witness) for witness in self.witnesses]
-        return "\n".join([*lines, *self.notes])
+        return "\n".join(lines)

@@ -16,15 +16,16 @@ from snndeploy.engines import Trace, run
 from snndeploy.network.arrays import Array
 from snndeploy.network.maps import chain_matrix
 from snndeploy.network.network import Network
-from snndeploy.network.registers import DECAY_UNITY, Registers
+from snndeploy.network.registers import DECAY_UNITY, STATE_SHIFT, Registers
 from snndeploy.quantize.certificate.arrivals import exponent
 from snndeploy.quantize.certificate.observe import raw
 from snndeploy.quantize.certificate.result import Bound, Register, Witness
 
 Inputs = dict[str, Array]
 # of a raster that is built, of one that is searched, and of the neuron-steps of one run
-STEPS_MAX, STEPS_TRIED, SIZE_MAX = 4096, 64, 2**23
+STEPS_MAX, STEPS_TRIED, SIZE_MAX = 2**13, 64, 2**23
 ROUNDS, TRIED = 6, 24
+RECORDED = ("spikes", "u", "v")
 
 
 def leaves(trace: Trace, name: str, register: Register) -> Array:
@@ -59,22 +60,21 @@ def find(network: Network, bound: Bound, largest: Mapping[str, int], steps: int 
     """A witness against one register of one population, for its worst neuron first; None if none was found."""
     index = bound.worst
     sign = 1 if int(bound.high[index]) >= -int(bound.low[index]) else -1
-    for inputs, source in _candidates(network, bound, index, sign, largest, steps):
-        trace = run(network, inputs, record=("spikes", "u", "v"))
+    for trace, source in _tries(network, bound, index, sign, largest, steps):
         found = first(trace, bound, source)
         if found is not None:
             return found
     return None
 
 
-def _candidates(
+def _tries(
     network: Network, bound: Bound, index: tuple[int, ...], sign: int, largest: Mapping[str, int], steps: int | None
-) -> Iterator[tuple[Inputs, Literal["construction", "search"]]]:
+) -> Iterator[tuple[Trace, Literal["construction", "search"]]]:
     sources = {p.source for p in network.into(bound.population)}
     if sources & {each.name for each in network.given}:
-        yield driven(network, bound, index, sign, largest, steps), "construction"
+        yield run(network, driven(network, bound, index, sign, largest, steps), record=RECORDED), "construction"
     if not sources <= set(network.input):
-        yield from ((inputs, "search") for inputs in _searched(network, bound, index, sign, largest, steps))
+        yield from ((trace, "search") for trace in _searched(network, bound, index, sign, largest, steps))
 
 
 def driven(
@@ -84,19 +84,22 @@ def driven(
     each = network.population[bound.population]
     rule = each.rule
     assert isinstance(rule, Registers)
-    inputs = [given for given in network.given]
-    total = sum(int(np.prod(given.shape)) for given in inputs)
-    length = min(steps or STEPS_MAX, STEPS_MAX, max(2, SIZE_MAX // max(1, total)))
-    left = _kernel(rule, each.shape, index, bound.register, length)
-    if steps is None:
-        # what comes after all but a millionth has been forgotten adds nothing
-        length = min(length, int(np.searchsorted(np.cumsum(left), left.sum() * (1 - 1e-6))) + 2)
+    inputs = network.given
     flat = int(np.ravel_multi_index(index, each.shape)) if each.shape else 0
+    rows = [
+        (p, chain_matrix(p.maps, network.shapes[p.source])[[flat]].toarray()[0] * 2.0 ** exponent(p))
+        for p in network.into(bound.population)
+        if p.source in {given.name for given in inputs}
+    ]
+    total = sum(int(np.prod(shape)) for shape in network.shapes.values())
+    length = min(steps or STEPS_MAX, max(2, SIZE_MAX // total))
+    drive = sum(float(np.maximum(sign * row, 0).sum()) * largest.get(p.source, 1) for p, row in rows)
+    left = _kernel(rule, each.shape, index, bound.register, length)
+    # no longer than it takes in the best case, with a margin for truncation
+    enough = int(np.searchsorted(np.cumsum(left) * drive * 2**STATE_SHIFT, 1.02 * bound.limit)) + 2
+    length = min(length, enough + max((p.delay for p, _ in rows), default=0))
     effect = {given.name: np.zeros((length, int(np.prod(given.shape)))) for given in inputs}
-    for p in network.into(bound.population):
-        if p.source not in effect:
-            continue
-        row = chain_matrix(p.maps, network.shapes[p.source])[[flat]].toarray()[0] * 2.0 ** exponent(p)
+    for p, row in rows:
         when = length - 1 - np.arange(length) - p.delay
         effect[p.source] += np.where(when >= 0, left[np.clip(when, 0, None)], 0.0)[:, None] * row
     return {
@@ -122,8 +125,8 @@ def _kernel(rule: Registers, shape: tuple[int, ...], index: tuple[int, ...], reg
 
 def _searched(
     network: Network, bound: Bound, index: tuple[int, ...], sign: int, largest: Mapping[str, int], steps: int | None
-) -> Iterator[Inputs]:
-    """Batches of rasters, each better than the one before where the search gets anywhere."""
+) -> Iterator[Trace]:
+    """Runs of rasters, a batch each, the best one changed from run to run; ends where that gets nowhere."""
     rng = np.random.default_rng(0)
     size = sum(int(np.prod(shape)) for shape in network.shapes.values())
     batch = max(1, min(TRIED, SIZE_MAX // (STEPS_TRIED * size)))
@@ -131,14 +134,15 @@ def _searched(
     best: Inputs | None = None
     most = -np.inf
     for turn in range(ROUNDS):
-        frames = _first_frames(network, index, bound.population, sign, batch, rng) if best is None else _changed(best, batch, rng)
+        frames = _frames(network, bound, index, sign, batch, rng) if best is None else _changed(best, batch, rng)
         rasters = {
             name: np.broadcast_to(frame[None] * largest.get(name, 1), (length, *frame.shape)).astype(np.int64)
             for name, frame in frames.items()
         }
-        yield rasters
-        trace = run(network, rasters, record=("spikes", "u", "v"))
-        reached = (sign * _signed(trace, bound)[(slice(None), slice(None), *index)]).max(axis=0)
+        trace = run(network, rasters, record=RECORDED)
+        yield trace
+        at: Any = (slice(None), slice(None), *index)
+        reached = (sign * _signed(trace, bound)[at]).max(axis=0)
         if reached.max() > most:
             most, chosen = reached.max(), int(reached.argmax())
             best = {name: frame[chosen] for name, frame in frames.items()}
@@ -146,11 +150,11 @@ def _searched(
             return
 
 
-def _first_frames(
-    network: Network, index: tuple[int, ...], name: str, sign: int, batch: int, rng: np.random.Generator
+def _frames(
+    network: Network, bound: Bound, index: tuple[int, ...], sign: int, batch: int, rng: np.random.Generator
 ) -> Inputs:
     """(batch, *shape) of 0 and 1: everything on, what the signs of the paths say, and random ones."""
-    effect = _paths(network, name, index, sign)
+    effect = _paths(network, bound.population, index, sign)
     frames: Inputs = {}
     for given in network.given:
         drawn = rng.random((batch, *given.shape)) < rng.random((batch, *(1,) * len(given.shape)))

@@ -22,7 +22,7 @@ from snndeploy.quantize.certificate.arrivals import Arrivals, arrivals
 from snndeploy.quantize.certificate.bounds import current_range
 from snndeploy.quantize.certificate.interval import Interval
 from snndeploy.quantize.certificate.observe import raw
-from snndeploy.quantize.certificate.result import STATUSES, Bound, Certificate, Register
+from snndeploy.quantize.certificate.result import STATUSES, Bound, Certificate
 from snndeploy.targets import Target, load, shipped
 
 PROVEN, OPEN, REFUTED = map(STATUSES.index, ("proven", "open", "refuted"))
@@ -65,7 +65,7 @@ def certify(
         data: calibration, input as for `run`, (time, batch, *shape); it is run, and its range is shown.
         largest: the largest count per step of inputs that count; from the data or the provenance if not given.
         steps: samples have at most so many steps, each from the initial state; None: any number.
-        search: look for witnesses; False: bounds and data alone.
+        search: look for witnesses, against what counts for the verdict; False: bounds and data alone.
 
     Raises:
         SnnDeployError SD209: the network is in the float form. SD606: the data do not fit, or nothing says how many
@@ -83,13 +83,12 @@ def certify(
     bounds: list[Bound] = []
     for each in network.populations:
         bounds += _bounds(network, each, reached[each.name], chip)
-    notes: list[str] = []
     if inputs is not None:
         bounds = _watched(network, inputs, bounds)
     if search:
-        bounds = [_refuted(network, bound, limits, steps) for bound in bounds]
+        bounds = [_refuted(network, b, limits, steps) if strict or b.register != "v" else b for b in bounds]
     name = "24-bit states" if chip is None else chip.name
-    return Certificate(name, steps, limits, strict, tuple(bounds), tuple(notes))
+    return Certificate(name, steps, limits, strict, tuple(bounds), search)
 
 
 def currents(network: Network, each: Population, target: Target, largest: Mapping[str, int]) -> Bound:
@@ -117,7 +116,8 @@ def _largest(network: Network, given: Mapping[str, int], inputs: Mapping[str, Ar
             found[each.name] = 1
         elif said is not None:
             if not str(said).isdecimal():
-                raise error("SD800", f"largest count of {each.name!r}", f"{said!r} is not a number of events", "give one")
+                what = f"{said!r} is not a number of events"
+                raise error("SD800", f"largest count of {each.name!r}", what, "give a whole number")
             found[each.name] = int(said)
         elif inputs is not None:
             found[each.name] = int(inputs[each.name].max())
