@@ -96,26 +96,13 @@ class Problem:
         """What each register holds, and what it has to hold per unit of scale, (*shape), by what that is."""
         rule, neuron, synapse = self.rule, self.target.neuron, self.target.synapse
         alpha = np.asarray(rule.receptors[0].alpha)
-<<<<<<< HEAD
         state = neuron.state_max.value / UNIT
-=======
-        sizes = {
-            "what arrives in the worst case": np.maximum(*self.arriving) / (1 - alpha),
-            "the state that it starts from": np.maximum(np.abs(rule.initial), np.abs(rule.receptors[0].initial)),
-            "what a spike subtracts": np.abs(rule.reset.value) if rule.reset.kind == "by" else np.zeros(()),
-        }
-        room = {name: (neuron.state_max.value / UNIT, float(np.max(size))) for name, size in sizes.items()}
-        # truncation takes a unit of it away at least; whether that is enough is for the certificate to say
-        worst = "what arrives in the worst case"
-        room[worst] = ((neuron.state_max.value + 1) / UNIT, room[worst][1])
-        theta = 0.0 if rule.threshold is None else float(np.max(rule.threshold))
-        room["the threshold"] = (neuron.threshold_max.value, theta)
->>>>>>> ae8bcb2 (certify: no input makes a current wrap around, proven per neuron, or the input that does it; quantize refuses what it cannot certify)
         bias = neuron.bias_mantissa_max.value * 2.0**neuron.bias_exponent_max.value
         weights = [np.broadcast_to(self.per_neuron(np.abs(d.weight), d), self.shape) for d in self.drives]
         top = 2.0**synapse.weight_exponent_max.value * Format(0, synapse.weight_bits.value, "mixed").limits[1]
+        # truncation takes a unit of what arrives away at least; whether that is enough, the certificate says
         found = {
-            "what arrives in the worst case": (state, np.maximum(*self.arriving) / (1 - alpha)),
+            "what arrives in the worst case": (state + 1 / UNIT, np.maximum(*self.arriving) / (1 - alpha)),
             "the state that it starts from": (
                 state,
                 np.maximum(np.abs(rule.initial), np.abs(rule.receptors[0].initial)),

@@ -21,7 +21,7 @@ from snndeploy.network.network import Network
 from snndeploy.network.registers import Registers
 from snndeploy.network.rule import Reset, Rule
 from snndeploy.quantize import quantize
-from snndeploy.quantize.worst_case import overflows
+from snndeploy.quantize.certificate import overflows
 from snndeploy.targets import Target, load
 from snndeploy.train.integers import Deployed
 from snndeploy.train.steps import Steps
