@@ -43,9 +43,10 @@ def capture(
         decision: how classes are decided, "spike-count", "last-v" or "max-v", of several outputs "output:rule"; None:
             the network decides nothing.
         input_kind: "binary", "counts" or "real", or a dict by input; read from the sample if nothing is said.
-        time: where the loop over time is: "outside" forward, "inside" it (x: (time, batch, *shape)), or "held": inside,
-            and forward gets one frame that it repeats (the sample is that frame, repeated). A dict by input where some
-            are held and others are not. None: found out.
+        time: where the loop over time is: "outside" forward, "inside" it (x: (time, batch, *shape)), "batch-first" for
+            (batch, time, *shape) while the sample stays as it is, or "held": inside, and forward gets one frame that it
+            repeats (the sample is that frame, repeated). A dict by input where some are held and others are not. None:
+            found out.
 
     Raises:
         SnnDeployError SD3xx: the module holds something that the network cannot; all of it is named.

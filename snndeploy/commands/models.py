@@ -36,8 +36,8 @@ def capture(
         str | None,
         typer.Option(
             "--time",
-            help="Where the loop over time is: outside forward, inside it, or held: inside, with one frame for "
-            "all steps; or by input: x=inside,y=held. Found out if it is not said.",
+            help="Where the loop over time is: outside forward, inside it, batch-first, or held: inside, with one "
+            "frame for all steps; or by input: x=inside,y=held. Found out if it is not said.",
         ),
     ] = None,
     json: opt.Json = False,
@@ -55,7 +55,7 @@ def capture(
     if decision is not None:
         opt.choice("--decision", decision.rpartition(":")[2], ("spike-count", "last-v", "max-v"))
     kinds: Any = opt.by_name("--kind", kind, opt.KINDS)
-    places: Any = opt.by_name("--time", time, ("outside", "inside", "held"))
+    places: Any = opt.by_name("--time", time, ("outside", "inside", "batch-first", "held"))
     module = models.build(source, weights)
     with progress("capture and prove", json) as update, inputs_of(sample):
         net = verbs.capture(module, given_arrays, dt, decision, kinds, places)

@@ -25,7 +25,7 @@ import numpy as np
 
 from snndeploy.engines.reference.float_rule import FloatState
 from snndeploy.network.arrays import Array
-from snndeploy.network.maps import Conv, Dense, Flatten, Map, Pool, Scale, Sparse
+from snndeploy.network.maps import Conv, Dense, Flatten, Map, Pool, Reshape, Scale, Sparse
 from snndeploy.network.rule import Rule
 
 TYPES: dict[str, type] = {"float32": np.float32, "float64": np.float64}
@@ -94,7 +94,7 @@ def fan_in(each: Map) -> int:
             return int(np.diff(each.weight.indptr).max(initial=0))
         case Pool():
             return int(np.prod(each.kernel))
-        case Flatten() | Scale():
+        case Flatten() | Reshape() | Scale():
             return 1
     raise TypeError(type(each).__name__)
 

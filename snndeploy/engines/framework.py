@@ -185,7 +185,8 @@ def _whole(
             of = "the input" if len(job.inputs) == 1 else f"the input {name!r}"
             what = f"step {late} of {of} differs from step 0, and the module shows its first frame in every step"
             raise error("SD533", where, what, "repeat one frame, or use engine 'reference', 'torch' or 'lava'")
-        tensors[name] = _tensor(array[0] if held else array, dtype, device)
+        seen = array[0] if held else array.swapaxes(0, 1) if stepping.time == "batch-first" else array
+        tensors[name] = _tensor(seen, dtype, device)
     args, named = stepping.arguments.call(tensors)
     try:
         result = module(*args, **named)

@@ -56,7 +56,8 @@ def capture(
             "output:rule".
         input_kind: "binary", "counts" or "real", or a dict by input; None: the narrowest that holds the sample.
         time: where the loop over time is. "outside": forward does one step, on (batch, *shape). "inside": forward gets
-            (time, batch, *shape), calls every neuron once per step and returns recorded lists, stacked. "held":
+            (time, batch, *shape), calls every neuron once per step and returns recorded lists, stacked.
+            "batch-first": the same with (batch, time, *shape), while the sample stays (time, batch, *shape). "held":
             forward gets one frame (batch, *shape) and shows it to the network in every step; the network's input is
             that frame, repeated. A dict by input where some are "held" and others are "inside". None: the one that the
             module can be traced with; no module has two.
@@ -97,26 +98,32 @@ def _found(
     ways: list[tuple[Time, frozenset[str]]] = [
         ("outside", frozenset()),
         ("inside", frozenset()),
+        ("batch-first", frozenset()),
         ("held", everything),
         *_mixed(arrays),
     ]
-    refused: dict[Time, tuple[SnnDeployError, bool]] = {}
+    refused: dict[Time, SnnDeployError] = {}
+    told: Time = "outside" if said is None else said[0]
+    loops = False
     for place, held in ways if said is None else (said,):
         try:
             neurons.load(module)
             tracer = Tracer(module, arguments, inputs, dt, batch, place, steps, held)
             return _network(tracer)
         except SnnDeployError as problem:
-            refused.setdefault(place, (problem, tracer.loops))
-        if place == "outside" and steps < STEPS and (said is not None or not tracer.loops):
-            break
-    place = "outside" if said is None else said[0]
-    if said is None and refused["outside"][1] and len(refused) > 1:
-        place = "held" if refused["inside"][1] else "inside"
+            refused.setdefault(place, problem)
+        if tracer.took and told == "outside":
+            told = place
+        if place == "outside":
+            loops = tracer.loops
+            if steps < STEPS and (said is not None or not loops):
+                break
+    if told == "outside" and loops and "held" in refused:
+        told = "held"
     families = [neurons.FAMILIES.get(type(each)) for each in module.modules()]
     if "inside" in refused and any(family is not None and family.over_time for family in families):
-        place = "inside"
-    raise refused[place][0]
+        told = "inside"
+    raise refused[told]
 
 
 def _mixed(arrays: Mapping[str, Array]) -> Iterator[tuple[Time, frozenset[str]]]:
@@ -127,6 +134,7 @@ def _mixed(arrays: Mapping[str, Array]) -> Iterator[tuple[Time, frozenset[str]]]
         (frozenset(some) for n in few for some in combinations(arrays, n)), key=lambda some: len(some - still)
     ):
         yield "inside", held
+        yield "batch-first", held
 
 
 def trace(module: torch.nn.Module, how: Stepping, inputs: Iterable[Input], dt: float) -> Network:

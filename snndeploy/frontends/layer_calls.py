@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from snndeploy.errors import Finding, SnnDeployError
-from snndeploy.frontends import layers
+from snndeploy.frontends import layers, moving_layers, transposed  # noqa: F401  (they register theirs)
 from snndeploy.frontends.entering import entering
 from snndeploy.frontends.value import State, Steps, Unknown, Value, each_step, item_shape, make, through
 
@@ -25,7 +25,8 @@ def call_layer(tracer: Tracer, path: str, module: nn.Module, args: tuple[Any, ..
     if isinstance(meaning, Steps) and (meaning.axis >= 0 or meaning.total) and type(module) not in layers.LAST_AXIS:
         if type(module) is nn.Flatten:
             return tracer.operation(torch.flatten, (given, module.start_dim, module.end_dim), {})
-        tracer.loops = True
+        if type(module) is nn.Unflatten:
+            return tracer.operation(torch.unflatten, (given, module.dim, module.unflattened_size), {})
         tracer.refuse(
             "SD302",
             f"{type(module).__name__} {path!r} gets all steps in one tensor of {tuple(x.shape)}",

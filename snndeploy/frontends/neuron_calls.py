@@ -36,6 +36,10 @@ def call_neuron(tracer: Tracer, path: str, module: nn.Module, args: tuple[Any, .
             else "call it once per step, on x[step]",
         )
         raise Stop
+    if isinstance(meaning, Steps) and meaning.axis != 0:
+        what = f"{type(module).__name__} {path!r} gets {tuple(x.shape)}, where time is not the first axis"
+        tracer.refuse("SD302", what, "move it there before the neuron, and back behind it: x.transpose(0, 1)")
+        raise Stop
     shape = family.out_shape(module, item_shape(x, meaning))
     check_states(tracer, family, module, name, where, came, step)
     if name not in tracer.cells:

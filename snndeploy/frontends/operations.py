@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from math import prod
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from snndeploy.frontends import sequences
 from snndeploy.frontends.arithmetic import ARITHMETIC, arithmetic
-from snndeploy.frontends.concatenation import cat
-from snndeploy.frontends.layers import flattening
-from snndeploy.frontends.value import Affine, State, Steps, Unknown, Value, each_step, item_shape, plain, through
-from snndeploy.network.maps import Shape
+from snndeploy.frontends.concatenation import JOINS, join
+from snndeploy.frontends.rearranging import MOVES, rearranged
+from snndeploy.frontends.recording import LIST, keep
+from snndeploy.frontends.states import refused_as_state
+from snndeploy.frontends.value import Steps, Unknown, Value, plain
 
 if TYPE_CHECKING:
     from snndeploy.frontends.tracer import Tracer
@@ -32,15 +32,8 @@ READS = {"__bool__", "item", "tolist", "numpy", "__float__", "__int__", "__index
 # new tensors that only borrow shape and type
 FRESH = {"zeros_like", "ones_like", "empty_like", "full_like", "new_zeros", "new_ones", "new_full", "new_empty"}
 
-INDEXES = {"__getitem__", "unbind", "__iter__"}
-MOVES = {"transpose", "swapaxes", "swapdims", "permute", "t", "movedim", "moveaxis"}
-RESHAPES = {"flatten", "view", "reshape", "unflatten", "squeeze", "unsqueeze", "view_as", "reshape_as"}
-
 FIXES = {
-    "getitem": sequences.ONE_STEP,
-    "unbind": sequences.ONE_STEP,
-    "stack": sequences.ONE_STEP,
-    "setitem": "append each step to a list and torch.stack it behind the loop",
+    "setitem": LIST,
     "linear": "use an nn.Linear module",
     "matmul": "use an nn.Linear module",
     "conv2d": "use an nn.Conv2d module",
@@ -75,49 +68,41 @@ def operation(tracer: Tracer, func: Any, args: tuple[Any, ...], kwargs: dict[str
                 "make forward do the same at every step, whatever the data",
             )
             return func(*plain(args), **plain(kwargs))
+        if name == "__setitem__":
+            return keep(tracer, args)
         result = func(*plain(args), **plain(kwargs))
         if name in ASKS or name in FRESH:
             return result
-        return _meant(tracer, name, args, kwargs, result)
+        return _meant(tracer, name, func, args, kwargs, result)
 
 
-def _meant(tracer: Tracer, name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any], result: Any) -> Any:
+def _meant(tracer: Tracer, name: str, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], result: Any) -> Any:
     values = [a for a in torch.utils._pytree.tree_leaves((args, kwargs)) if isinstance(a, Value)]
     if any(isinstance(v.meaning, Unknown) for v in values):
         return tracer.unknown(result)
     first, whole = values[0], args[0] if args else None
     if name in KEEPS and result.dtype == first.dtype:
         return tracer.like(first, result)
-    if name == "stack":
-        return sequences.stack(tracer, args, kwargs, result)
-    if isinstance(whole, Value) and (isinstance(whole.meaning, Steps) or name in INDEXES):
+    if name in JOINS:
+        return join(tracer, func, args, kwargs, result)
+    if isinstance(whole, Value):
         if name == "__getitem__":
-            return sequences.index(tracer, args, result)
+            return sequences.index(tracer, func, args, result)
         if name == "__iter__":
-            return iter(sequences.apart(tracer, whole, 0, tuple(result)))
+            return iter(sequences.apart(tracer, torch.unbind, (whole,), {}, tuple(result)))
         if name == "unbind":
-            return sequences.apart(tracer, whole, kwargs.get("dim", args[1] if len(args) > 1 else 0), result)
+            return sequences.apart(tracer, func, args, kwargs, result)
         if name in MOVES:
-            return sequences.moved(tracer, name, whole, args, result)
-        if name in ("sum", "mean", "max", "amax"):
+            return rearranged(tracer, name, func, args, kwargs, result)
+        if name in ("sum", "mean", "max", "amax") and isinstance(whole.meaning, Steps):
             return sequences.summed(tracer, name, whole, args, kwargs, result)
-    state = _state(values)
-    if state is not None:
-        tracer.refuse(
-            "SD302",
-            f"{name} uses {state.name!r}, a state of {state.neuron!r}, as a value",
-            "send on what the neuron returns first; a membrane leaves a network only from a neuron without threshold",
-        )
+    if refused_as_state(tracer, name, values):
         return tracer.unknown(result)
     if any(isinstance(v.meaning, Steps) and v.meaning.total for v in values):
         tracer.refuse("SD302", f"{name} uses a sum over time", "return it, or the recorded spikes")
         return tracer.unknown(result)
     if name in ARITHMETIC:
         return arithmetic(tracer, name, args, kwargs, result)
-    if name in ("cat", "concat", "concatenate"):
-        return cat(tracer, args, kwargs, result)
-    if name in RESHAPES and isinstance(whole, Value):
-        return _reshaped(tracer, name, whole, result)
     if name == "dropout" and kwargs.get("training", args[2] if len(args) > 2 else True) is False:
         return tracer.like(first, result)
     clean = name.strip("_")
@@ -127,47 +112,3 @@ def _meant(tracer: Tracer, name: str, args: tuple[Any, ...], kwargs: Mapping[str
         FIXES.get(clean, "use modules: Linear, Conv2d, AvgPool2d, Flatten, BatchNorm, Dropout, neurons and +"),
     )
     return tracer.unknown(result)
-
-
-def _state(values: list[Value]) -> State | None:
-    """A state that is used as a value."""
-    for value in values:
-        for meaning in value.meaning.items if isinstance(value.meaning, Steps) else (value.meaning,):
-            if isinstance(meaning, State):
-                return meaning
-    return None
-
-
-def _reshaped(tracer: Tracer, name: str, value: Value, result: torch.Tensor) -> Any:
-    """Whatever the arguments were: the result tells whether neighbouring axes were merged and the batch was kept."""
-    if tuple(plain(value).shape) == tuple(result.shape):
-        return tracer.like(value, result)
-    meaning, before, after = value.meaning, item_shape(value, value.meaning), tuple(result.shape[1:])
-    kept = result.shape[:1] == plain(value).shape[:1]
-    if isinstance(meaning, Steps):
-        found = sequences.regrouped(tracer, value, result)
-        kept = found is not None
-        if found is not None:
-            meaning, after = found
-    affine = _merging(before, after) if kept else None
-    if affine is not None:
-        new = tracer.like(value, result)
-        new.meaning = each_step(lambda total: through(total, affine, before), meaning)
-        return new
-    tracer.refuse(
-        "SD302",
-        f"{name}() from {before} to {after} does not merge neighbouring axes",
-        "give the sample its final shape, or flatten with x.flatten(1)",
-    )
-    return tracer.unknown(result)
-
-
-def _merging(before: Shape, after: Shape) -> Affine | None:
-    """The flatten that brings one shape to the other; None if there is none."""
-    if before == after:
-        return Affine()
-    for start in range(len(before)):
-        for end in range(start + 1, len(before)):
-            if (*before[:start], prod(before[start : end + 1]), *before[end + 1 :]) == after:
-                return flattening(start + 1, end + 1, "", before)
-    return None

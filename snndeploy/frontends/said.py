@@ -11,7 +11,7 @@ from snndeploy.frontends.tracer import Time
 from snndeploy.network.arrays import Array
 from snndeploy.network.network import Decision, Input, InputKind
 
-PLACES: tuple[Time, ...] = ("outside", "inside", "held")
+PLACES: tuple[Time, ...] = ("outside", "inside", "batch-first", "held")
 Kinds = InputKind | Mapping[str, InputKind] | None
 Times = Time | Mapping[str, Time] | None
 
@@ -37,13 +37,13 @@ def place_of(time: Times, inputs: Mapping[str, Input]) -> tuple[Time, frozenset[
         raise error("SD308", "capture", what, "leave it out")
     if not by_name:
         return None if time is None else (cast(Time, time), frozenset(inputs if time == "held" else ()))
-    if {*by_name} != {*inputs} or ("outside" in places and len(places) > 1):
+    if {*by_name} != {*inputs} or len(places - {"held"}) > 1 or {"outside", "held"} <= places:
         what = f"time = {by_name} does not say for each of {', '.join(inputs)} whether it is 'inside' or 'held'"
         raise error("SD308", "capture", what, "leave it out, or name every input")
     held = frozenset(name for name, place in by_name.items() if place == "held")
     if held == {*inputs} or "outside" in places:
         return cast(Time, next(iter(places))), held
-    return "inside", held
+    return cast(Time, next(iter(places - {"held"}))), held
 
 
 def decision_of(said: str, outputs: tuple[str, ...]) -> Decision:

@@ -9,7 +9,7 @@ from torch import nn
 
 from snndeploy.errors import Finding, SnnDeployError
 from snndeploy.frontends import layers, neurons
-from snndeploy.frontends.value import State, Sum, Unknown, Value
+from snndeploy.frontends.value import State, Steps, Sum, Unknown, Value
 
 if TYPE_CHECKING:
     from snndeploy.frontends.tracer import Tracer
@@ -85,6 +85,21 @@ def check_states(
         elif isinstance(given, torch.Tensor):
             what = "set anew at every step" if now else "not zero before the first step"
             tracer.note(Finding("SD305", where, f"its {state!r} is {what}", fix))
+
+
+def refused_as_state(tracer: Tracer, name: str, values: list[Value]) -> bool:
+    """True, and a finding, where an operation uses a state as a value."""
+    for value in values:
+        for meaning in value.meaning.items if isinstance(value.meaning, Steps) else (value.meaning,):
+            if isinstance(meaning, State):
+                tracer.refuse(
+                    "SD302",
+                    f"{name.strip('_')} uses {meaning.name!r}, a state of {meaning.neuron!r}, as a value",
+                    "send on what the neuron returns first; a membrane leaves a network only from a neuron without "
+                    "threshold",
+                )
+                return True
+    return False
 
 
 def is_one_row(given: torch.Tensor) -> bool:

@@ -59,6 +59,8 @@ class Stepping:
 CALLS: dict[Time, str] = {
     "outside": "try module({}) itself, with x = sample[0]; forward takes one step: (batch, *shape)",
     "inside": "try module({}) itself, with x = sample; forward takes all steps: (time, batch, *shape)",
+    "batch-first": "try module({}) itself, with x = sample.transpose(0, 1); forward takes all steps: (batch, "
+    "time, *shape)",
     "held": "try module({}) itself, with x = sample[0]; forward takes one frame and repeats it as often as the sample "
     "is long",
 }
@@ -149,8 +151,10 @@ def _whole(tracer: Tracer, given: Input) -> Value:
     if given.name in tracer.held:
         return _frame(tracer, given, None)
     items = tuple(Sum((Path(given.name, k),)) for k in range(tracer.steps))
-    zeros = torch.zeros(tracer.steps, tracer.batch, *given.shape, device=_device(tracer.module))
-    return make(tracer, zeros, Steps(items), aliased=True)
+    axis = 1 if tracer.time == "batch-first" else 0
+    size = (tracer.batch, tracer.steps) if axis else (tracer.steps, tracer.batch)
+    zeros = torch.zeros(*size, *given.shape, device=_device(tracer.module))
+    return make(tracer, zeros, Steps(items, axis), aliased=True)
 
 
 def _device(module: torch.nn.Module) -> torch.device:

@@ -31,8 +31,9 @@ from snndeploy.network.network import Input
 
 STEPS = 3
 # Where the loop over time is. "outside": forward does one step. "inside": forward gets (time, batch, *shape) and does
-# them all. "held": forward gets one frame (batch, *shape) and shows it to the network in every step.
-Time = Literal["outside", "inside", "held"]
+# them all. "batch-first": the same, of (batch, time, *shape). "held": forward gets one frame (batch, *shape) and shows
+# it to the network in every step.
+Time = Literal["outside", "inside", "batch-first", "held"]
 
 
 class Tracer:
@@ -61,8 +62,8 @@ class Tracer:
         # how often each neuron was called in this call of the module
         self.calls: dict[str, int] = {}
         self.repeats: dict[tuple[int, str], int] = {}
-        # forward indexed its input, or called a neuron several times
-        self.loops = False
+        # a neuron was called several times in a step; the axis of time was taken apart
+        self.loops = self.took = False
         self.affines: dict[tuple[str, Shape], Affine] = {}
         # (path of a max-pool, what it pools) -> its population
         self.pools: dict[tuple[str, str], str] = {}

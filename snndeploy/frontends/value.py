@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
+from snndeploy.frontends.joining import joined_maps
 from snndeploy.network.arrays import Array
-from snndeploy.network.maps import Conv, Dense, Map, Scale, Shape, chain_apply
+from snndeploy.network.maps import Map, Shape, chain_apply
 
 if TYPE_CHECKING:
     from snndeploy.frontends.tracer import Tracer
@@ -73,7 +73,8 @@ class Steps:
 
     Attributes:
         items: what each step holds, in the order of the tensor.
-        axis: the tensor's axis of time (the batch is the first of the others); MERGED: time and batch are axis 0.
+        axis: the tensor's axis of time (the batch is the first of the others); MERGED: time and batch are axis 0,
+            the samples of a step together; BATCH_MERGED: the same, the steps of a sample together.
         total: the steps were added up along the axis that is no longer there; such a value can only be returned.
     """
 
@@ -83,6 +84,7 @@ class Steps:
 
 
 MERGED = -1
+BATCH_MERGED = -2
 Meaning = Sum | State | Steps | Unknown
 
 
@@ -103,6 +105,8 @@ class Value(torch.Tensor):
     aliased: bool
     # the argument of forward that this came in as, from the step before
     fed: str = ""
+    # the same, where its one axis of one element, just added, is that of time
+    lone: Steps | None
 
     @classmethod
     def __torch_function__(
@@ -125,7 +129,7 @@ def make(tracer: Tracer, plain: torch.Tensor, meaning: Meaning, aliased: bool = 
     """`plain` as a value that means `meaning`."""
     with torch._C.DisableTorchFunctionSubclass():
         value: Value = torch.Tensor._make_subclass(Value, plain.detach().clone())
-    value.meaning, value.tracer, value.aliased = meaning, tracer, aliased
+    value.meaning, value.tracer, value.aliased, value.lone = meaning, tracer, aliased, None
     return value
 
 
@@ -139,7 +143,7 @@ def plain(tree: Any) -> Any:
 def item_shape(value: torch.Tensor, meaning: Meaning) -> Shape:
     """The shape of one step of one sample."""
     shape = tuple(plain(value).shape)
-    if isinstance(meaning, Steps) and meaning.axis != MERGED and not meaning.total:
+    if isinstance(meaning, Steps) and meaning.axis >= 0 and not meaning.total:
         shape = shape[: meaning.axis] + shape[meaning.axis + 1 :]
     return shape[1:]
 
@@ -168,37 +172,9 @@ def merge(a: Sum, b: Sum) -> Sum:
 def _append(maps: tuple[Map, ...], more: tuple[Map, ...]) -> tuple[Map, ...]:
     """`maps` and `more`, joined where that is exact."""
     for each in more:
-        joined = _joined(maps[-1], each) if maps else None
-        maps = (*maps, each) if joined is None else (*maps[:-1], joined)
+        joined = joined_maps(maps[-1], each) if maps else None
+        maps = (*maps, each) if joined is None else (*maps[:-1], *joined)
     return maps
-
-
-@lru_cache(maxsize=64)
-def _joined(before: Map, each: Map) -> Map | None:
-    """A scale of whole channels goes into the weights right before it (in float64), rows and columns of a selection go
-    into the weights behind it."""
-    if isinstance(each, Dense) and isinstance(before, Dense) and _selects(before.weight):
-        return Dense(each.weight @ before.weight)
-    if isinstance(each, Conv) and isinstance(before, Conv) and each.groups == before.groups == 1:
-        point = set(before.kernel) == set(before.stride) == {1} and not np.any(before.padding)
-        if point and _selects(before.weight.reshape(before.weight.shape[:2])):
-            channels = before.weight.reshape(before.weight.shape[:2])
-            return replace(each, weight=np.moveaxis(np.tensordot(each.weight, channels, (1, 0)), -1, 1))
-    if isinstance(each, Scale) and isinstance(before, (Dense, Conv)):
-        axes = 1 if isinstance(before, Dense) else before.weight.ndim - 1
-        if each.factor.ndim > axes:
-            return None
-        factor = each.factor.reshape((1,) * (axes - each.factor.ndim) + each.factor.shape)
-        if all(n == 1 for n in factor.shape[1:]):
-            channels = np.broadcast_to(factor.reshape(-1), before.weight.shape[:1])
-            weight = before.weight * channels.reshape(-1, *(1,) * (before.weight.ndim - 1))
-            return replace(before, weight=weight)
-    return None
-
-
-def _selects(weight: Array) -> bool:
-    """At most one weight per row and column: then nothing is added, and nothing rounded, behind it."""
-    return all(int(np.count_nonzero(weight, axis).max(initial=0)) <= 1 for axis in (0, 1))
 
 
 def through(value: Sum, affine: Affine, shape: Shape, layer: str = "") -> Sum:

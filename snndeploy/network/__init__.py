@@ -1,6 +1,6 @@
 """What a network is: populations, projections, the exact update rule, what is legal."""
 
-from snndeploy.network.maps import Conv, Dense, Flatten, Map, Pool, Scale, Sparse
+from snndeploy.network.maps import Conv, Dense, Flatten, Map, Pool, Reshape, Scale, Sparse
 from snndeploy.network.network import Decision, Input, Network, Population, Projection, Source
 from snndeploy.network.registers import Format, Registers
 from snndeploy.network.rule import Adaptation, Receptor, Refractory, Reset, Rule
@@ -22,6 +22,7 @@ __all__ = [
     "Refractory",
     "Registers",
     "Reset",
+    "Reshape",
     "Rule",
     "Scale",
     "Source",

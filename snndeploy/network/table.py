@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from snndeploy.network.maps import Conv, Dense, Flatten, Map, Pool, Scale, Sparse
+from snndeploy.network.maps import Conv, Dense, Flatten, Map, Pool, Reshape, Scale, Sparse
 from snndeploy.network.network import Network, Population, Projection
 from snndeploy.network.registers import Registers
 from snndeploy.network.rule import Rule
@@ -45,6 +45,8 @@ def map_text(each: Map) -> str:
             return f"{each.kind} pool {shape_text(each.kernel)}"
         case Flatten():
             return "flatten"
+        case Reshape():
+            return f"reshape to {shape_text(each.shape_to)}"
         case Scale():
             return f"scale {number(each.factor)}"
     return type(each).__name__

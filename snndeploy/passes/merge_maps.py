@@ -22,6 +22,7 @@ from snndeploy.network.maps import (
     Flatten,
     Map,
     Pool,
+    Reshape,
     Scale,
     Shape,
     Sparse,
@@ -36,7 +37,7 @@ TERMS_LIMIT = 2**12
 
 
 def merge_maps(network: Network) -> Network:
-    """Every projection with exactly one weighted map, at most a flatten beside it."""
+    """Every projection with exactly one weighted map, at most flattens and reshapes beside it."""
     projections = [
         p if is_merged(p.maps) else replace(p, maps=merged(p.maps, network.shapes[p.source]))
         for p in network.projections
@@ -47,8 +48,10 @@ def merge_maps(network: Network) -> Network:
 
 
 def is_merged(maps: Chain) -> bool:
-    """One weighted map, otherwise only flattens."""
-    return sum(each.weighted for each in maps) == 1 and all(each.weighted or isinstance(each, Flatten) for each in maps)
+    """One weighted map, otherwise only flattens and reshapes."""
+    return sum(each.weighted for each in maps) == 1 and all(
+        each.weighted or isinstance(each, (Flatten, Reshape)) for each in maps
+    )
 
 
 def merged(maps: Chain, shape: Shape) -> Chain:
@@ -82,6 +85,8 @@ def _plain(each: Map) -> Chain:
         return ()
     if isinstance(each, Flatten) and each.rank == 1:
         return ()
+    if isinstance(each, Reshape) and each.shape_from == each.shape_to:
+        return ()
     if isinstance(each, Pool) and each.kind == "average" and not each.ceil_mode and not any(each.padding):
         return replace(each, kind="sum"), Scale(np.asarray(1.0 / prod(each.kernel)))
     return (each,)
@@ -92,7 +97,7 @@ def _join(first: Map, second: Map, third: Chain, shape: Shape) -> tuple[int, Cha
     match first, second:
         case Scale(), Scale():
             return 2, (Scale(first.factor * second.factor),)
-        case Scale(), (Pool() | Flatten()) if first.factor.size == 1:
+        case Scale(), (Pool() | Flatten() | Reshape()) if first.factor.size == 1:
             return 2, (second, Scale(first.factor.reshape(())))
         case Scale(), Dense() if len(shape) == 1 or first.factor.size == 1:
             return 2, (Dense(second.weight * first.factor.reshape(-1)),)

@@ -130,9 +130,11 @@ def layers() -> str:
     """The layers that are registered."""
     from snndeploy.frontends.layers import LAYERS
 
+    import_module("snndeploy.frontends.layer_calls")
     names = ", ".join(f"`{cls.__name__}`" for cls in LAYERS if cls.__module__.startswith("torch."))
     return (
-        f"{names}, `MaxPool1d` and `MaxPool2d` of spikes, `torch.cat`, `+`, `-`, constants and constant factors, "
+        f"{names}, `MaxPool1d` and `MaxPool2d` of spikes, `torch.cat`, slices, "
+        "reshapes and other operations that only move numbers, `+`, `-`, constants and constant factors, "
         "`nn.Sequential`, `SequentialState`, and any `nn.Module` whose `forward` does one step or holds the "
         "loop over time"
     )

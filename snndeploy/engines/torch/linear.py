@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from snndeploy.network.arrays import Array
-from snndeploy.network.maps import Conv, Dense, Flatten, Map, Pool, Scale, Shape, Sparse
+from snndeploy.network.maps import Conv, Dense, Flatten, Map, Pool, Reshape, Scale, Shape, Sparse
 
 Linear = Callable[[Tensor], Tensor]
 # Below this size, or above a tenth of filled places, a sparse matrix is multiplied as a dense one.
@@ -119,7 +119,7 @@ def _pool(each: Pool, shape: Shape, dtype: torch.dtype, device: torch.device) ->
     return apply
 
 
-def _flatten(each: Flatten, shape: Shape, dtype: torch.dtype, device: torch.device) -> Linear:
+def _reshape(each: Flatten | Reshape, shape: Shape, dtype: torch.dtype, device: torch.device) -> Linear:
     del dtype, device
     out = each.shape_out(shape)
     return lambda x: x.reshape(x.shape[0], *out)
@@ -136,7 +136,8 @@ BUILDERS: dict[type[Map], Callable[[Any, Shape, torch.dtype, torch.device], Line
     Sparse: _sparse,
     Conv: _conv,
     Pool: _pool,
-    Flatten: _flatten,
+    Flatten: _reshape,
+    Reshape: _reshape,
     Scale: _scale,
 }
 

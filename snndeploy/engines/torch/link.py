@@ -11,7 +11,7 @@ from torch import Tensor
 from snndeploy.engines.torch.linear import chain
 from snndeploy.engines.torch.settings import Settings, float32_is_whole
 from snndeploy.errors import error
-from snndeploy.network.maps import Conv, Dense, Flatten, Map, Pool, Scale, Sparse
+from snndeploy.network.maps import Conv, Dense, Flatten, Map, Pool, Reshape, Scale, Sparse
 from snndeploy.network.network import Network, Projection
 
 
@@ -32,7 +32,7 @@ def growth(each: Map) -> int:
             return prod(each.kernel)
         case Scale():
             return int(np.abs(each.factor).max(initial=0))
-        case Flatten():
+        case Flatten() | Reshape():
             return 1
     raise TypeError(type(each).__name__)
 

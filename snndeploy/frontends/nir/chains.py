@@ -2,7 +2,8 @@
 
 nir takes the height of a kernel for its width and forgets the groups, so kernels are widened with zeros until its
 formula gives the right shape, and groups become zeros in a dense kernel. What no node can say (a pool that leaves its
-input, a sparse matrix) becomes one matrix over flattened vectors.
+input, a sparse matrix) becomes one matrix over flattened vectors. NIR flattens and cannot undo it, so neurons behind a
+reshape stand in a row in the plain graph, and what feeds or follows them is a matrix; the block keeps their shape.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from snndeploy.network.arrays import Array
-from snndeploy.network.maps import Conv, Dense, Flatten, Map, Pool, Scale, Shape, Sparse, chain_matrix
+from snndeploy.network.maps import Conv, Dense, Flatten, Map, Pool, Reshape, Scale, Shape, Sparse, chain_matrix
 
 # entries of one matrix: a GiB of float64
 MATRIX_LIMIT = 2**27
@@ -194,8 +195,10 @@ def matrix_steps(maps: tuple[Map, ...], shape: Shape, flat: bool) -> list[Step]:
         if prod(after) * taps > MATRIX_LIMIT:
             raise TooLargeError(f"a map on {at} has {prod(after) * taps:,} synapses")
         at = after
+    first = [flatten(shape)] if len(shape) > 1 and not flat else []
+    if maps and all(isinstance(each, (Flatten, Reshape)) for each in maps):
+        return first
     if prod(shape) * prod(at) > MATRIX_LIMIT:
         raise TooLargeError(f"a matrix of {prod(at):,} x {prod(shape):,} weights")
     weight = np.asarray(chain_matrix(maps, shape).toarray(), np.float64)
-    first = [flatten(shape)] if len(shape) > 1 and not flat else []
     return [*first, Step("Linear", {"weight": weight})]

@@ -10,7 +10,7 @@
 | bias | v_leak; a constant: bias of one incoming Affine or convolution, else v_leak in the steady state |
 | graded value | a Scale behind the neuron |
 | delay | a Delay node of delay·dt in front of the maps; a node that feeds itself is 1 late by rule and needs none |
-| maps without a node | one matrix over flattened vectors; the population is then flat |
+| maps without a node, as a reshape | one matrix over flattened vectors; the population is then flat |
 | integers | weight·2^exponent·64/scale and so on, see `nearest.py` |
 | population that feeds nothing | an Output, which nir would add by itself |
 
@@ -101,7 +101,8 @@ class Encoder:
                         "SD414",
                         f"projection {p.name!r}",
                         f"{problem}, more than fits into a file",
-                        "write its maps as convolutions without uneven padding, or split it",
+                        "write its maps as convolutions without uneven padding, give an input that is reshaped its "
+                        "final shape, or split it",
                     ) from None
                 if chain is None:
                     self.flat.add(p.target)

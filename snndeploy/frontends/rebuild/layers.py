@@ -17,7 +17,7 @@ from torch import nn
 from snndeploy.frontends.layers import layer, numbers
 from snndeploy.frontends.value import Affine
 from snndeploy.network.arrays import Array
-from snndeploy.network.maps import Conv, Dense, Flatten, Map, Pool, Scale, Shape, Sparse
+from snndeploy.network.maps import Conv, Dense, Flatten, Map, Pool, Reshape, Scale, Shape, Sparse
 
 
 def single(array: Any) -> torch.Tensor:
@@ -135,6 +135,8 @@ def torch_layer(each: Map, shape: Shape, bias: Array | None = None) -> nn.Module
         case Flatten():
             start, end = each._span()
             return nn.Flatten(start + 1, end + 1)
+        case Reshape():
+            return _reshaped(each)
         case Scale():
             return Factor(each.factor)
         case _:
@@ -145,6 +147,17 @@ def torch_layer(each: Map, shape: Shape, bias: Array | None = None) -> nn.Module
             made.bias.copy_(single(bias))
     module: nn.Module = made
     return module
+
+
+def _reshaped(each: Reshape) -> nn.Module:
+    """An nn.Unflatten of the one axis that is split, or of everything at once."""
+    before, after = each.shape_from, each.shape_to
+    for axis in range(len(before)):
+        tail = len(before) - axis - 1
+        parts = after[axis : len(after) - tail]
+        if parts and (*before[:axis], *parts, *before[axis + 1 :]) == after and prod(parts) == before[axis]:
+            return nn.Unflatten(axis + 1, parts)
+    return nn.Sequential(nn.Flatten(), nn.Unflatten(1, after))
 
 
 def _convolution(each: Conv, bias: bool) -> nn.Module:
