@@ -40,7 +40,7 @@ def test_convolutions_of_any_padding_are_exact_on_integers(drawn):
     rng = np.random.default_rng(0)
     agree(each, shape, rng, integer=True)
     x = torch.tensor(rng.integers(-3, 4, (2, *shape)), dtype=torch.float64)
-    columns = linear._columns(each, shape, torch.tensor(each.weight, dtype=torch.float64))
+    columns = linear.columns(each, shape, torch.tensor(each.weight, dtype=torch.float64))
     assert np.array_equal(columns(x).numpy(), each.apply(x.numpy()))
 
 

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from snndeploy.engines.base import Job
 from snndeploy.engines.torch.float_rule import FloatNeurons
+from snndeploy.engines.torch.fused import Fused
 from snndeploy.engines.torch.integer_rule import IntegerNeurons
 from snndeploy.engines.torch.link import Link
 from snndeploy.engines.torch.settings import Settings
@@ -81,6 +82,10 @@ class Group:
         self.outer = [(link, p) for link, p in into if p.source not in names]
         self.inner = {name: [(link, p) for link, p in into if p.target == name and p.source in names] for name in names}
         self.device = by.device
+        only = self.neurons[names[0]]
+        self.fused: Fused | None = None
+        if len(names) == 1 and isinstance(only, IntegerNeurons) and by.device.type == "cpu":
+            self.fused = Fused(network, network.population[names[0]], batch, [p for _, p in self.inner[names[0]]])
 
     def advance(self, start: int, steps: int, emissions: Emissions, record: tuple[str, ...], tape: Tape) -> None:
         """Computes steps `start`...`start + steps - 1`."""
@@ -92,6 +97,15 @@ class Group:
         for link, p in self.outer:
             arrived = link(emissions.late(p.source, 0, steps, p.delay))
             drive[p.target][p.receptor] = drive[p.target][p.receptor] + arrived
+        if self.fused is not None:
+            name = self.names[0]
+            reach = self.fused.back.reach
+            before = emissions.late(name, 0, reach, reach) if reach else None
+            out, kept = self.fused.advance(start, drive[name][0], before, record)
+            emissions.put(name, 0, out)
+            for what, rows in kept.items():
+                tape.setdefault((what, name), []).append(rows)
+            return
         for i in range(steps):
             for name, cells in self.neurons.items():
                 now = [rows[i] for rows in drive[name]]
@@ -100,7 +114,7 @@ class Group:
                 emissions.put(name, i, cells.step(start + i, now)[None])
                 for what in record:
                     if what != "spikes" or cells.spiking:
-                        tape.setdefault((what, name), []).append(cells.recorded(what))
+                        tape.setdefault((what, name), []).append(cells.recorded(what)[None])
 
 
 Tape = dict[tuple[str, str], list[Tensor]]
@@ -133,7 +147,7 @@ def execute(job: Job, by: Settings) -> Trace:
         for group in groups:
             group.advance(start, now, emissions, job.record, tape)
         for (what, name), pieces in tape.items():
-            rows: Array = torch.stack(pieces).cpu().numpy()
+            rows: Array = torch.cat(pieces).cpu().numpy()
             whole = kept[what].setdefault(name, np.empty((steps, *rows.shape[1:]), rows.dtype))
             whole[start : start + now] = rows
         emissions.turn(now)
