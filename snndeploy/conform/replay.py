@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from snndeploy.conform.align import View
-from snndeploy.conform.rounding import TYPES, Drive, Rounding, arrive
+from snndeploy.conform.rounding import TYPES, Drive, Rounding, arrive, fan_in
 from snndeploy.engines.reference.float_rule import FloatState
 from snndeploy.network.arrays import Array
 from snndeploy.network.network import Network, Population
@@ -132,6 +132,19 @@ def _drives(network: Network, sources: dict[str, Array], name: str, start: int, 
     return found
 
 
+def _constants(network: Network, view: View, population: Population) -> Drive | None:
+    """What a module adds up to a constant in layers that follow each other; None where it has the constant itself."""
+    source, rule = view.trace.network.source, population.rule
+    assert isinstance(rule, Rule)
+    if source is None or not view.trace.engine.startswith(source.framework) or population.name not in source.constants:
+        return None
+    size = np.broadcast_to(source.constants[population.name], population.shape)
+    own = np.max([np.broadcast_to(np.abs(r.constant), population.shape) for r in rule.receptors], axis=0)
+    larger = np.where(size > own * (1 + 1e-9), size, 0.0)
+    terms = max((sum(fan_in(each) + 2 for each in p.maps) for p in network.into(population.name)), default=0)
+    return Drive(own, larger, np.asarray(float(terms))) if larger.any() else None
+
+
 def _attempt(t: int, state: Forced, error: Rounding, drive: list[Drive], pending: Array) -> Attempt:
     before, state, error = state, copy.copy(state), copy.copy(error)
     state.believed = pending
@@ -195,7 +208,8 @@ def steps(network: Network, view: View, population: Population, samples: Array) 
         sources[p.source] = rows[:, samples]
     shape = (samples.size, *population.shape)
     spikes = view.spikes[name][:, samples] if rule.spiking else np.zeros((view.steps, *shape), bool)
-    state, error = Forced(rule, shape), Rounding(rule, shape, view.trace.dtype, view.trace.converted)
+    made = _constants(network, view, population)
+    state, error = Forced(rule, shape), Rounding(rule, shape, view.trace.dtype, view.trace.converted, made)
     frozen: Array = np.zeros(shape, bool)
     widest = max(int(np.prod(rows.shape[1:])) for rows in [*sources.values(), spikes])
     chunk = max(1, CHUNK_NUMBERS // widest)

@@ -18,13 +18,14 @@ Source: N. J. Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., S
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from snndeploy.engines.reference.float_rule import FloatState
 from snndeploy.network.arrays import Array
+from snndeploy.network.magnitudes import magnitudes
 from snndeploy.network.maps import Conv, Dense, Flatten, Map, Pool, Reshape, Scale, Sparse
 from snndeploy.network.rule import Rule
 
@@ -73,18 +74,6 @@ def _grain(each: Map) -> float:
     return 1.0
 
 
-def magnitudes(each: Map) -> Map:
-    """The map with |weights|."""
-    match each:
-        case Dense() | Conv():
-            return replace(each, weight=np.abs(each.weight))
-        case Sparse():
-            return replace(each, weight=abs(each.weight))
-        case Scale():
-            return replace(each, factor=np.abs(each.factor))
-    return each
-
-
 def fan_in(each: Map) -> int:
     """The most terms of one sum."""
     match each:
@@ -114,12 +103,24 @@ def arrive(maps: tuple[Map, ...], emitted: Array, rank: int) -> Drive:
 
 
 class Rounding:
-    """Bounds on |engine - definition| of u, v and the adaptation of one population, arrays (batch, *shape)."""
+    """Bounds on |engine - definition| of u, v and the adaptation of one population, arrays (batch, *shape).
 
-    def __init__(self, rule: Rule, shape: tuple[int, ...], dtype: str, converted: bool = False):
+    `constants`: what an engine adds up in every step where the definition has one number.
+    """
+
+    def __init__(
+        self,
+        rule: Rule,
+        shape: tuple[int, ...],
+        dtype: str,
+        converted: bool = False,
+        constants: Drive | None = None,
+    ):
         self.rule, self.type = rule, TYPES[dtype]
         half = float(np.finfo(self.type).eps) / 2
         self.eps = half + 2.0**-53
+        # a constant that the engine adds up from larger terms
+        self.made = np.zeros(()) if constants is None else self.gamma(constants.roundings + STEP) * constants.magnitude
         self.tiny = STEP * float(np.finfo(self.type).tiny)
         self.grains, self.converted = 2.0 ** np.finfo(self.type).nmant, converted
         threshold = 0.0 if rule.threshold is None else rule.threshold
@@ -175,7 +176,9 @@ class Rounding:
             carried = np.where(filtered, np.minimum(1, quantum(r.alpha)) * quantum(before.u[k]), np.inf)
             new_grain = np.minimum(arrived, carried)
             error = np.abs(r.alpha) * self.u[k] + self.gamma(drive[k].roundings + STEP) * fed + STEP * eps * large
-            error = self._rounded(~filtered | (self.u[k] == 0), large, new_grain, error)
+            error = self._rounded(
+                (~filtered | (self.u[k] == 0)) & (self.made == 0), large, new_grain, error + self.made
+            )
             new_u.append(error)
             late = rule.synapse == "synchronous"
             used = self.u[k] if late else error

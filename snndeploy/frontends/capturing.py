@@ -172,7 +172,13 @@ def _network(tracer: Tracer) -> Network:
             "torch": version("torch"),
             "module": type(module).__qualname__,
         },
-        source=Source(frameworks[0], module, {n: _path(tracer, n) for n in tracer.modules}, stepping),
+        source=Source(
+            frameworks[0],
+            module,
+            {n: _path(tracer, n) for n in tracer.modules},
+            stepping,
+            {name: each.magnitude for name, each in tracer.arrivals[-1].items() if each.constant is not None},
+        ),
     )
 
 

@@ -178,7 +178,8 @@ def batch_norm(module: nn.BatchNorm1d | nn.BatchNorm2d, where: str, shape: Shape
     if module.weight is not None:
         factor = factor * numbers(module.weight)
     shift = -numbers(module.running_mean) * factor
+    size = np.abs(shift)
     if module.bias is not None:
-        shift = shift + numbers(module.bias)
+        shift, size = shift + numbers(module.bias), size + np.abs(numbers(module.bias))
     per_channel = (-1, *(1,) * (len(shape) - 1))
-    return Affine((Scale(factor.reshape(per_channel)),), shift.reshape(per_channel))
+    return Affine((Scale(factor.reshape(per_channel)),), shift.reshape(per_channel), size.reshape(per_channel))

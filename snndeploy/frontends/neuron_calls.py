@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -12,7 +11,7 @@ from snndeploy.errors import Finding, SnnDeployError
 from snndeploy.frontends import neurons
 from snndeploy.frontends.entering import Stop, entering
 from snndeploy.frontends.states import check_states
-from snndeploy.frontends.value import Meaning, Path, State, Steps, Sum, at_step, item_shape, make, through
+from snndeploy.frontends.value import Meaning, Path, State, Steps, Sum, at_step, item_shape, make, merge, through
 from snndeploy.network.maps import Shape
 
 if TYPE_CHECKING:
@@ -115,12 +114,7 @@ def arrive(tracer: Tracer, name: str, meaning: Meaning, shape: Shape, step: int)
     if cell.feedback is not None:
         before = Sum((Path(name, step - 1),) if step else ())
         back = through(before, cell.feedback, tracer.shapes[name], f"{path}.recurrent")
-        constants = [c for c in (total.constant, back.constant) if c is not None]
-        total = replace(
-            total,
-            paths=total.paths + back.paths,
-            constant=sum(constants) if constants else None,  # type: ignore[arg-type]
-        )
+        total = merge(total, back)
     while len(tracer.arrivals) <= step:
         tracer.arrivals.append({})
     tracer.arrivals[step][name] = total

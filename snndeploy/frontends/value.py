@@ -15,6 +15,7 @@ import torch
 
 from snndeploy.frontends.joining import joined_maps
 from snndeploy.network.arrays import Array
+from snndeploy.network.magnitudes import magnitudes
 from snndeploy.network.maps import Map, Shape, chain_apply
 
 if TYPE_CHECKING:
@@ -40,11 +41,19 @@ class Sum:
     """The sum of all paths, plus a constant float64 array that broadcasts to the value's shape.
 
     `silent`: zeros that stand for what was emitted before the first step are part of it.
+    `size`: the magnitudes of all terms that the constant is the sum of, where layers computed it; None: its own.
     """
 
     paths: tuple[Path, ...] = ()
     constant: Array | None = None
     silent: bool = False
+    size: Array | None = None
+
+    @property
+    def magnitude(self) -> Array:
+        """`size`, or of the constant alone."""
+        own = np.abs(np.zeros(()) if self.constant is None else self.constant)
+        return own if self.size is None else self.size
 
     @property
     def bare(self) -> str | None:
@@ -90,10 +99,11 @@ Meaning = Sum | State | Steps | Unknown
 
 @dataclass(frozen=True, eq=False)
 class Affine:
-    """What a layer does to a value: a chain of maps, then a constant."""
+    """What a layer does to a value: a chain of maps, then a constant, of terms of that size (None: its own)."""
 
     maps: tuple[Map, ...] = ()
     constant: Array | None = None
+    size: Array | None = None
 
 
 class Value(torch.Tensor):
@@ -166,7 +176,9 @@ def at_step(total: Sum, step: int) -> Sum:
 def merge(a: Sum, b: Sum) -> Sum:
     """a + b."""
     constants = [c for c in (a.constant, b.constant) if c is not None]
-    return Sum(a.paths + b.paths, np.asarray(sum(constants)) if constants else None, a.silent or b.silent)
+    constant = np.asarray(sum(constants)) if constants else None
+    size = a.magnitude + b.magnitude if constants else None
+    return Sum(a.paths + b.paths, constant, a.silent or b.silent, size)
 
 
 def _append(maps: tuple[Map, ...], more: tuple[Map, ...]) -> tuple[Map, ...]:
@@ -181,8 +193,11 @@ def through(value: Sum, affine: Affine, shape: Shape, layer: str = "") -> Sum:
     """What a layer makes of a value of `shape`: constants are computed here, in float64."""
     layers = (layer,) if layer and any(each.weighted for each in affine.maps) else ()
     paths = tuple(replace(p, maps=_append(p.maps, affine.maps), layers=p.layers + layers) for p in value.paths)
-    constant = value.constant
+    constant, size = value.constant, value.magnitude
     if constant is not None and affine.maps:
         constant = chain_apply(affine.maps, np.broadcast_to(constant, shape))
+        size = chain_apply(tuple(map(magnitudes, affine.maps)), np.broadcast_to(size, shape))
     parts = [c for c in (constant, affine.constant) if c is not None]
-    return Sum(paths, np.asarray(sum(parts)) if parts else None, value.silent)
+    if affine.constant is not None:
+        size = size + (np.abs(affine.constant) if affine.size is None else affine.size)
+    return Sum(paths, np.asarray(sum(parts)) if parts else None, value.silent, size if parts else None)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
 
+from snndeploy.network.arrays import Array
 from snndeploy.network.maps import Map, Shape, chain_shape
 from snndeploy.network.registers import Format, Registers
 from snndeploy.network.rule import Rule
@@ -80,12 +81,15 @@ class Source:
         module: the captured torch module, unchanged.
         paths: population name -> path of the neuron module inside `module`.
         stepping: how the module is called from one step to the next (`frontends.stepping.Stepping`).
+        constants: population name -> sums of magnitudes, float64: what the module adds up where the network has one
+            constant per receptor. Its rounding is as large, however small the constant.
     """
 
     framework: str
     module: Any
     paths: Mapping[str, str]
     stepping: Any = None
+    constants: Mapping[str, Array] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
