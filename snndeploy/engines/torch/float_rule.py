@@ -23,7 +23,7 @@ class FloatNeurons:
         self.settings = settings
         self.rule = rule
         self.spiking = rule.spiking
-        self.state_type = settings.dtype
+        self.drive_type = settings.dtype
         self.beta = self._number(rule.beta)
         self.alpha = [self._number(r.alpha, idle=0) for r in rule.receptors]
         self.gain = [self._number(r.gain, idle=1) for r in rule.receptors]

@@ -45,7 +45,7 @@ class Fused:
     def advance(
         self, start: int, drive: Tensor, before: Tensor | None, record: tuple[str, ...]
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Takes `drive: int64 (steps, batch, *shape)`; returns what is emitted, and what is to be recorded.
+        """Takes `drive: int32 (steps, batch, *shape)`; returns what is emitted, and what is to be recorded.
 
         Args:
             before: what was emitted in the last `back.reach` steps, where there are any.

@@ -25,7 +25,7 @@ def clip24(y: Tensor) -> Tensor:
 class IntegerNeurons:
     """u and v as int64 tensors (batch, *shape)."""
 
-    state_type = torch.int64
+    drive_type = torch.int32
 
     def __init__(self, rule: Registers, shape: Shape, batch: int, settings: Settings):
         whole = (batch, *shape)
@@ -47,9 +47,9 @@ class IntegerNeurons:
         self.p = self.v
 
     def step(self, t: int, drive: list[Tensor]) -> Tensor:
-        """Takes the accumulation `a: int64 (batch, *shape)`; returns what is emitted: spikes, or v."""
+        """Takes the accumulation `a: int32 (batch, *shape)`; returns what is emitted: spikes, or v."""
         reset = self.rule.reset
-        a = wrap32(wrap32(drive[0]) << STATE_SHIFT)
+        a = wrap32(wrap32(drive[0].to(torch.int64)) << STATE_SHIFT)
         u = wrap32(decayed(self.u, self.keep_u) + a)
         u = torch.where(u > STATE_MAX + 1, u - 2**24, torch.where(u <= -STATE_MAX - 1, u + 2**24, u))
         q = decayed(self.v, self.keep_v) + u

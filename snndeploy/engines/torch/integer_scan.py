@@ -111,7 +111,7 @@ def scan(
     """Steps 0.. of `a`, in place.
 
     Args:
-        a: int64 (steps, batch, neurons), what arrives from outside the population.
+        a: int32 (steps, batch, neurons), what arrives from outside the population.
         u, v: int64 (batch, neurons), the state before the first step; after it, that after the last.
         neurons: keep_u, keep_v, bias, theta, value: int64 (neurons,).
         rule: (first step, step from which the bias acts, code of `when`, reset by an amount, spiking).
@@ -131,7 +131,7 @@ def scan(
                 extra[:] = 0
                 arriving(past + t, b, spikes, back, sums, extra)
             for n in range(size):
-                arrived = wrapped(wrapped(a[t, b, n] + extra[n]) << STATE_SHIFT)
+                arrived = wrapped(wrapped(np.int64(a[t, b, n]) + extra[n]) << STATE_SHIFT)
                 now = wrapped(decayed(u[b, n], keep_u[n]) + arrived)
                 if now > STATE_MAX + 1:
                     now -= RANGE

@@ -74,5 +74,8 @@ class Link:
         y = self.apply(x.to(self.dtype).flatten(0, 1)).reshape(*x.shape[:2], *self.out)
         if self.format is None:
             return y
-        e, whole = self.format.exponent, y.to(torch.int64)
-        return wrap32(whole << e if e >= 0 else whole >> -e)
+        e = self.format.exponent
+        # in float32 every sum is below 2^24, and an exponent is at most 7
+        whole = y.to(torch.int32 if self.dtype == torch.float32 else torch.int64)
+        moved = whole << e if e >= 0 else whole >> -e
+        return moved if moved.dtype == torch.int32 else wrap32(moved).to(torch.int32)

@@ -92,11 +92,12 @@ class Group:
         drive: dict[str, list[Tensor]] = {}
         for name, cells in self.neurons.items():
             receptors = 1 if isinstance(cells, IntegerNeurons) else len(cells.rule.receptors)
-            silence = torch.zeros((), dtype=cells.state_type, device=self.device)
-            drive[name] = [silence.expand(steps, *self.shapes[name])] * receptors
+            drive[name] = [torch.zeros((), dtype=cells.drive_type, device=self.device)] * receptors
         for link, p in self.outer:
-            arrived = link(emissions.late(p.source, 0, steps, p.delay))
-            drive[p.target][p.receptor] = drive[p.target][p.receptor] + arrived
+            arrived, so_far = link(emissions.late(p.source, 0, steps, p.delay)), drive[p.target][p.receptor]
+            drive[p.target][p.receptor] = so_far + arrived if so_far.ndim else arrived
+        for name, shape in self.shapes.items():
+            drive[name] = [rows.expand(steps, *shape) for rows in drive[name]]
         if self.fused is not None:
             name = self.names[0]
             reach = self.fused.back.reach
