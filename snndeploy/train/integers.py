@@ -12,6 +12,7 @@ from snndeploy.network import spec
 from snndeploy.network.network import Network
 from snndeploy.network.timing import update_order
 from snndeploy.train.neurons import Neurons, Step
+from snndeploy.train.scan import Scan, recipe
 from snndeploy.train.surrogate import surrogate
 from snndeploy.train.weights import Synapses
 
@@ -63,6 +64,26 @@ class Deployed(nn.Module):
             arrived = self.links[p.name](late(emitted[p.source], p.delay))
             known = outer[p.target]
             outer[p.target] = arrived if known is None else known + arrived
+        how = None
+        if len(names) == 1 and next(iter(emitted.values())).device.type == "cpu":
+            how = recipe(self.network, self.network.population[names[0]], batch, self.cells[names[0]].slope)
+        if how is not None:
+            (name,) = names
+            arrived = outer[name]
+            if arrived is None:
+                arrived = torch.zeros(steps, batch, *self.network.shapes[name], dtype=torch.float64)
+            weights = [self.links[p.name].mantissas() for p in how.inner]
+            out: Tensor = Scan.apply(  # type: ignore[no-untyped-call]
+                arrived, *self.cells[name].numbers(), how, *weights
+            )
+            return {name: out}
+        return self._stepwise(names, emitted, outer)
+
+    def _stepwise(
+        self, names: tuple[str, ...], emitted: Mapping[str, Tensor], outer: Mapping[str, Tensor | None]
+    ) -> dict[str, Tensor]:
+        """Loops over several populations, and what runs on CUDA."""
+        steps, batch = next(iter(emitted.values())).shape[:2]
         # apart at once: a gradient per step of the whole would cost steps squared
         each_step = {name: None if rows is None else rows.unbind() for name, rows in outer.items()}
         inner = {name: [p for p in self.network.into(name) if p.source in names] for name in names}

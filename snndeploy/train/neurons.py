@@ -10,7 +10,6 @@ The forward pass is the torch engine's own integer step, bit for bit. The backwa
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -30,9 +29,8 @@ from snndeploy.network.registers import (
     VTH_MAX,
     Registers,
 )
+from snndeploy.train.surrogate import Slope
 from snndeploy.train.weights import rounded
-
-Slope = Callable[[Tensor], Tensor]
 
 
 class Step(torch.autograd.Function):
@@ -107,11 +105,15 @@ class Neurons(nn.Module):
         self.bias = parameter(rule.bias_mant, "bias")
         self.vth = parameter(0 if rule.vth is None else rule.vth, "threshold" if rule.spiking else "")
 
+    def numbers(self) -> tuple[Tensor, Tensor]:
+        """(bias, threshold mantissa) of now, whole numbers in float64."""
+        bias = rounded(self.bias, 1, BIAS_MANT_MIN, BIAS_MANT_MAX).to(torch.float64) * 2.0**self.exponent
+        return bias, rounded(self.vth, 1, 0, VTH_MAX).to(torch.float64)
+
     def start(self, batch: int) -> tuple[IntegerNeurons, Tensor, Tensor, Tensor, Tensor]:
         """Fresh neurons for a batch: (cells, u, v, bias, threshold)."""
         cells = IntegerNeurons(self.rule, self.population.shape, batch, self.settings)
-        bias = rounded(self.bias, 1, BIAS_MANT_MIN, BIAS_MANT_MAX).to(torch.float64) * 2.0**self.exponent
-        vth = rounded(self.vth, 1, 0, VTH_MAX).to(torch.float64)
+        bias, vth = self.numbers()
         cells.bias = bias.detach().to(torch.int64)
         if self.rule.spiking:
             cells.theta = vth.detach().to(torch.int64) << STATE_SHIFT

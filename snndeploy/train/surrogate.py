@@ -10,6 +10,7 @@ from torch import Tensor
 from snndeploy.errors import error
 
 Surrogate = Callable[[Tensor, float], Tensor]
+Slope = Callable[[Tensor], Tensor]
 
 
 def fast_sigmoid(x: Tensor, slope: float) -> Tensor:
@@ -36,7 +37,7 @@ def straight_through(x: Tensor, slope: float) -> Tensor:
 SURROGATES: dict[str, Surrogate] = {each.__name__: each for each in (fast_sigmoid, atan, triangle, straight_through)}
 
 
-def surrogate(name: str, slope: float) -> Callable[[Tensor], Tensor]:
+def surrogate(name: str, slope: float) -> Slope:
     """The surrogate of that name. Raises SD807 where there is none, or its slope is not positive."""
     if name not in SURROGATES:
         raise error(

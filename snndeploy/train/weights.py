@@ -141,8 +141,12 @@ class Synapses(nn.Module):
         self.behind = chain(projection.maps[at + 1 :], each.shape_out(between), self.dtype, settings.device)
         self.weight = nn.Parameter(tensor(values_of(each), torch.float32, settings.device), requires_grad=learns)
 
+    def mantissas(self) -> Tensor:
+        """Of now, whole numbers."""
+        return rounded(self.weight, self.form.step, *self.form.limits)
+
     def forward(self, x: Tensor) -> Tensor:
-        weight = rounded(self.weight, self.form.step, *self.form.limits).to(self.dtype)
+        weight = self.mantissas().to(self.dtype)
         y = self.behind(self.apply_map(self.ahead(x.to(self.dtype).flatten(0, 1)), weight))
         arrived: Tensor = Shifted.apply(  # type: ignore[no-untyped-call]
             y.reshape(*x.shape[:2], *self.out), self.form.exponent
@@ -157,8 +161,7 @@ class Synapses(nn.Module):
     @torch.no_grad()
     def deployed(self) -> Projection:
         """The projection with the mantissas of now."""
-        whole = rounded(self.weight, self.form.step, *self.form.limits)
-        values = whole.cpu().numpy().astype(np.int64)
+        values = self.mantissas().cpu().numpy().astype(np.int64)
         form = self.form
         if np.array_equal(values, values_of(self.map)):
             return self.projection

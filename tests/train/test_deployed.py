@@ -41,6 +41,16 @@ def test_the_forward_pass_has_the_bits_of_the_definition(seed, kind):
     assert equal(module.deployed(), net)
 
 
+@pytest.mark.parametrize("seed", range(10))
+def test_step_by_step_the_bits_are_the_same(seed, monkeypatch):
+    monkeypatch.setattr("snndeploy.train.integers.recipe", lambda *of: None)
+    rng = np.random.default_rng(seed)
+    net = integer_network(rng)
+    inputs = spikes_for(rng, net, 15, 2)
+    emitted = Deployed(net, {})(tensors(inputs))
+    assert differing(net, emitted, sd.run(net, inputs, "reference", ("spikes", "v"))) == 0
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_what_was_trained_runs_on_lava_with_the_bits_of_the_forward_pass(seed):
     rng = np.random.default_rng(seed)
@@ -135,7 +145,10 @@ def plain(net, x, weights, bias, vth):
     ids=lambda r: f"{r.kind}-{r.when}",
 )
 @pytest.mark.parametrize("spiking", [True, False])
-def test_gradients_are_those_of_the_equation_without_its_rounding(reset, spiking):
+@pytest.mark.parametrize("fused", [True, False])
+def test_gradients_are_those_of_the_equation_without_its_rounding(reset, spiking, fused, monkeypatch):
+    if not fused:  # as on CUDA
+        monkeypatch.setattr("snndeploy.train.integers.recipe", lambda *of: None)
     net = small(reset if spiking else Reset("none"), spiking, recurrent=spiking)
     rng = np.random.default_rng(1)
     x = torch.as_tensor(rng.random((12, 4, 2)) < 0.6, dtype=torch.float32)

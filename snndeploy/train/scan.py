@@ -1,0 +1,173 @@
+"""All steps of a population that learns, in one pass forward and one back, on the CPU.
+
+The forward pass is the torch engine's own kernel. The backward pass is that of `train.neurons`, with the projections of
+the population onto itself: what arrives over one with delay d and exponent e gives ds[t - d] += 2^e · Wᵀ da[t] and
+dW += 2^e · da[t] s[t - d]ᵀ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numba import njit
+from torch import Tensor
+
+from snndeploy.engines.torch.fused import NOTHING, Fused
+from snndeploy.engines.torch.integer_scan import NEXT, NOW, RESIDUAL, Feedback, scan
+from snndeploy.engines.torch.link import wrap32
+from snndeploy.network.arrays import Array
+from snndeploy.network.maps import Dense
+from snndeploy.network.network import Network, Population, Projection
+from snndeploy.network.registers import DECAY_UNITY, STATE_MAX, STATE_SHIFT
+from snndeploy.train.surrogate import Slope
+
+
+@dataclass(frozen=True, eq=False)
+class Recipe:
+    """One population, ready for a batch. `inner`: its projections onto itself."""
+
+    fused: Fused
+    inner: tuple[Projection, ...]
+    slope: Slope
+
+    def feedback(self, weights: Sequence[Tensor]) -> Feedback:
+        """The projections with the mantissas of now, `weights: (targets, sources)` each."""
+        size, count = self.fused.size, len(weights)
+        start = np.arange(size + 1, dtype=np.int64) * size + np.arange(count, dtype=np.int64)[:, None] * size * size
+        target = np.tile(np.arange(size, dtype=np.int64), size * count)
+        columns = [w.detach().numpy().T.astype(np.int64).ravel() for w in weights]
+        weight = np.concatenate([np.zeros(0, np.int64), *columns])
+        delay = np.array([p.delay for p in self.inner], np.int64)
+        exponent = np.array([0 if p.format is None else p.format.exponent for p in self.inner], np.int64)
+        return Feedback(start, target, weight, delay, exponent)
+
+
+def recipe(network: Network, population: Population, batch: int, slope: Slope) -> Recipe | None:
+    """None where the kernels cannot do it: feedback through anything but one dense matrix."""
+    inner = tuple(p for p in network.into(population.name) if p.source == population.name)
+    dense = all(len(p.maps) == 1 and isinstance(p.maps[0], Dense) for p in inner) and len(population.shape) == 1
+    if inner and not dense:
+        return None
+    return Recipe(Fused(network, population, batch, ()), inner, slope)
+
+
+@njit(cache=True, nogil=True)
+def back_scan(given: Any, sharp: Any, kept: Any, free: Any, keeps: Any, back: Any, spikes: Any, past: Any) -> Any:
+    """Gradients (of a, of the mantissas in `back`), from the last step to the first.
+
+    Args:
+        given: float64 (steps, batch, neurons), of what was emitted; here that of later steps is added to it.
+        sharp, kept, free: ds/dp, dv/dp and dp/dq, of the same shape.
+        keeps: keep_u / 4096, keep_v / 4096, float64 (neurons,).
+        spikes: bool (past + steps, batch, neurons), what was emitted.
+    """
+    keep_u, keep_v = keeps
+    start, target, weight, delay, exponent = back
+    steps, batch, size = given.shape
+    of_a = np.zeros_like(given)
+    of_weight = np.zeros(len(weight), np.float64)
+    of_u, of_v = np.zeros((batch, size)), np.zeros((batch, size))
+    for t in range(steps - 1, -1, -1):
+        for b in range(batch):
+            for n in range(size):
+                of_q = (of_v[b, n] * kept[t, b, n] + given[t, b, n] * sharp[t, b, n]) * free[t, b, n]
+                total = of_u[b, n] + of_q
+                of_a[t, b, n] = total * 2.0**STATE_SHIFT
+                of_u[b, n] = total * keep_u[n]
+                of_v[b, n] = of_q * keep_v[n]
+            for k in range(len(delay)):
+                at, unit = t - delay[k], 2.0 ** exponent[k]
+                if at < 0:
+                    continue
+                for source in range(size):
+                    spiked, total = spikes[past + at, b, source], 0.0
+                    for i in range(start[k, source], start[k, source + 1]):
+                        total += weight[i] * of_a[t, b, target[i]]
+                        if spiked:
+                            of_weight[i] += unit * of_a[t, b, target[i]]
+                    given[at, b, source] += unit * total
+    return of_a, of_weight
+
+
+class Scan(torch.autograd.Function):
+    """(a, bias, threshold, weights of the feedback) -> what is emitted: float64 (steps, batch, *shape)."""
+
+    @staticmethod
+    def forward(ctx: Any, a: Tensor, bias: Tensor, vth: Tensor, how: Recipe, *weights: Tensor) -> Tensor:
+        fused, steps = how.fused, a.shape[0]
+        flat = (steps, fused.batch, fused.size)
+        keep_u, keep_v, _, _, value = fused.numbers
+        mantissa = vth.detach().to(torch.int64).numpy().ravel()
+        theta = np.ascontiguousarray(mantissa << STATE_SHIFT)
+        numbers = (keep_u, keep_v, bias.detach().to(torch.int64).numpy().ravel(), theta, value)
+        back = how.feedback(weights)
+        past = back.reach
+        spikes = np.zeros((past + steps, *flat[1:]), np.bool_)
+        arrived = wrap32(a.detach().to(torch.int64)).to(torch.int32).numpy().reshape(flat)
+        v, p = np.empty(flat, np.int64), np.empty(flat, np.int64)
+        initial = fused.v.copy()
+        rule = fused.settings(0)
+        scan(
+            np.ascontiguousarray(arrived),
+            fused.u.copy(),
+            fused.v.copy(),
+            numbers,
+            rule,
+            back.arrays(),
+            past,
+            spikes,
+            NOTHING,
+            v,
+            p,
+        )
+        before = np.concatenate([initial[None], v[:-1]])
+        ctx.derivatives = _derivatives(how, rule, theta, p, before, spikes[past:])
+        ctx.how, ctx.numbers, ctx.back, ctx.spikes, ctx.past = how, numbers, back, spikes, past
+        ctx.shapes = bias.shape, vth.shape, [w.shape for w in weights]
+        emitted = torch.from_numpy(spikes[past:].astype(np.float64) if fused.rule.spiking else v.astype(np.float64))
+        return emitted.reshape(a.shape)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        how: Recipe = ctx.how
+        sharp, kept, free = ctx.derivatives
+        given = np.array(grads[0].numpy(), np.float64).reshape(sharp.shape)
+        keeps = tuple(keep / DECAY_UNITY for keep in ctx.numbers[:2])
+        of_a, of_weight = back_scan(given, sharp, kept, free, keeps, ctx.back.arrays(), ctx.spikes, ctx.past)
+        # dq = da/64 - what came over u from the step after; the sum over steps of what reaches the bias
+        of_q = of_a / 2.0**STATE_SHIFT
+        of_q[:-1] -= of_a[1:] / 2.0**STATE_SHIFT * keeps[0]
+        onset = how.fused.rule.bias_onset
+        of_bias = torch.from_numpy(of_q[onset:].sum(axis=(0, 1))).reshape(ctx.shapes[0])
+        of_vth = torch.from_numpy(-(2.0**STATE_SHIFT) * (given * sharp).sum(axis=(0, 1))).reshape(ctx.shapes[1])
+        if not how.fused.rule.spiking:
+            of_vth = torch.zeros_like(of_vth)
+        size = how.fused.size**2
+        parts = [of_weight[k * size : (k + 1) * size].reshape(how.fused.size, -1).T for k in range(len(ctx.shapes[2]))]
+        of_weights = [torch.from_numpy(np.ascontiguousarray(part)) for part in parts]
+        return torch.from_numpy(of_a).reshape(grads[0].shape), of_bias, of_vth, None, *of_weights
+
+
+def _derivatives(
+    how: Recipe, rule: tuple[Any, ...], theta: Array, p: Array, before: Array, spikes: Array
+) -> tuple[Array, Array, Array]:
+    """ds/dp (1 where v itself is emitted), dv/dp and dp/dq; resets are constants."""
+    _, _, when, by, spiking = rule
+    free = (np.abs(p) < STATE_MAX).astype(np.float64)
+    kept = np.ones(p.shape)
+    if not spiking:
+        return np.ones(p.shape), kept, free
+    pending = before > theta
+    if not by and when == NOW:
+        kept -= spikes
+    if not by and when == RESIDUAL:
+        kept -= spikes.astype(np.float64) - pending
+    if not by and when in (NEXT, RESIDUAL):
+        free *= ~pending
+    unit = np.maximum(theta, 1.0)
+    sharp = how.slope(torch.from_numpy((p - theta) / unit)).numpy() / unit
+    return sharp, kept, free
