@@ -45,7 +45,7 @@ COUNTED: dict = {}
 
 
 def pytest_runtest_logreport(report):
-    for name, entry in report.user_properties if report.when == "call" and report.passed else ():
+    for name, entry in report.user_properties if report.when == "call" else ():
         if name == "instances":
             COUNTED[entry["part"], entry["name"]] = entry
 

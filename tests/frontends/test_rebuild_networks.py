@@ -183,7 +183,8 @@ def test_always_on_inputs_and_synchronous_currents(framework):
 
 @BOTH
 def test_names_that_torch_cannot_have(framework):
-    rule = Rule(beta=0.5)
+    """Also of a neuron that does not start at zero, whose first value is a buffer of the whole."""
+    rule = Rule(beta=0.5, initial=0.25)
     names = ("forward", "type", "net.2", "net", "ä b", "0")
     populations = tuple(Population(n, (3,), rule) for n in names)
     projections = tuple(

@@ -92,7 +92,7 @@ class P:
         }
         found = {}
         for name in names:
-            if name.startswith("tau") or name == "beta" or d.flag(0.75):
+            if name.startswith("tau") or name == "beta" or d.flag(0.85):
                 found[name] = draws[name]()
         self.given |= found
         return found
@@ -130,11 +130,9 @@ def cell(name: str, p: P, size_in: int, subtract: bool, autapses: bool) -> nn.Mo
     options: dict[str, Any] = {"p": parameters(name, p, subtract)}
     if p.dt != 1e-3 or p.d.flag():
         options["dt"] = p.dt
-    if name in OVER_TIME and name != "IAF" and p.d.flag(0.3):
+    if name in OVER_TIME and name != "IAF" and p.d.flag(0.85):
         options["record_states"] = True
     p.given |= {key: value for key, value in options.items() if key != "p"}
-    if name == "IAF":
-        p.given.pop("dt", None)
     if name == "LILinearCell":
         made = cls(size_in, p.shape[0], **options)
         with torch.no_grad():
@@ -148,7 +146,7 @@ def cell(name: str, p: P, size_in: int, subtract: bool, autapses: bool) -> nn.Mo
         "input_weights": p.d.linear(size_in, p.shape[0], 2.0 / K).weight.detach().clone(),
         "recurrent_weights": p.d.linear(p.shape[0], p.shape[0], 1.0).weight.detach().clone(),
     }
-    if p.d.flag(0.3):
+    if p.d.flag(0.65):
         p.given |= weights
         return cls(size_in, p.shape[0], **options, **weights)
     made = cls(size_in, p.shape[0], **options)
@@ -205,7 +203,10 @@ def case(name: str, subtract: bool = False, autapses: bool = False) -> Case:
     if "Recurrent" in name:
         words.append(f"autapses={autapses}")
     quiet = name.startswith("LI") and not name.startswith("LIF")
-    return Case(" ".join(words), "norse", partial(instance, name, subtract, autapses), quiet=quiet)
+    # a class with one case has all its options there
+    several = name.startswith("LIFBox") or "Recurrent" in name
+    make = partial(instance, name, subtract, autapses)
+    return Case(" ".join(words), "norse", make, quiet=quiet, instances=50 if several else 75)
 
 
 CASES = [case("LIFBoxCell"), case("LIFBoxCell", subtract=True)]
@@ -221,3 +222,60 @@ CASES += [
     for name in ("LIFRecurrent", "LSNNRecurrent", "LIFRefracRecurrent")
     for autapses in (False, True)
 ]
+
+
+def refused(make: Any, seed: int) -> Instance:
+    """A setting that no network form holds; `make(d, p)` is the cell of four neurons."""
+    d = Draw(seed, 8)
+    p = P(d, "LIF", (4,))
+    made = make(d, p)
+    module = norse.SequentialState(*([made] if "Recurrent" in type(made).__name__ else [d.linear(3, 4), made]))
+    return Instance(module.eval(), d.sample((3,)), from_nothing, p.given, dt=p.dt)
+
+
+def halved(z: torch.Tensor, v: torch.Tensor, *_: Any) -> torch.Tensor:
+    return v - z * v / 2
+
+
+def lif_of(p: P, **more: Any) -> Any:
+    return norse.LIFParameters(**(p.options("tau_syn_inv", "tau_mem_inv", "v_th") | more))
+
+
+def marked(p: P, name: str, value: Any) -> Any:
+    p.given[name] = value
+    return value
+
+
+# what capture refuses, with its code in front
+REFUSALS: dict[str, tuple[Any, str]] = {
+    "LIFCell method=adjoint": (
+        lambda d, p: norse.LIFCell(lif_of(p, method="adjoint"), dt=p.dt),
+        "SD308 use the default method of the cell",
+    ),
+    "LIFRecurrentCell method=adjoint": (
+        lambda d, p: norse.LIFRecurrentCell(3, 4, lif_of(p, method="adjoint"), dt=p.dt),
+        "SD308 use the default method of the cell",
+    ),
+    "LSNNCell adjoint=True": (
+        lambda d, p: norse.LSNNCell(norse.LSNNParameters(), adjoint=marked(p, "adjoint", True), dt=p.dt),
+        "SD308 use the default method of the cell",
+    ),
+    "LSNNRecurrentCell adjoint=True": (
+        lambda d, p: norse.LSNNRecurrentCell(3, 4, adjoint=marked(p, "adjoint", True), dt=p.dt),
+        "SD308 use the default method of the cell",
+    ),
+    "LIFBoxCell reset_method of one's own": (
+        lambda d, p: norse.LIFBoxCell(norse.LIFBoxParameters(reset_method=halved), dt=p.dt),
+        "SD308 reset method halved is not known",
+    ),
+    "LIFCell of another dt": (lambda d, p: norse.LIFCell(lif_of(p), dt=3 * p.dt), "SD309 or build the cell with dt"),
+    "LIFCell of an unknown method": (
+        lambda d, p: norse.LIFCell(lif_of(p, method="soft"), dt=p.dt),
+        "SD308 is no threshold",
+    ),
+    "LIFRefracCell rho per neuron": (
+        lambda d, p: norse.LIFRefracCell(norse.LIFRefracParameters(lif_of(p), torch.arange(4.0)), dt=p.dt),
+        "SD308 use one rho_reset for all neurons",
+    ),
+}
+CASES += [Case(f"{name} refused", "norse", partial(refused, make), words) for name, (make, words) in REFUSALS.items()]

@@ -126,13 +126,13 @@ def shared_options(d: Draw, cls: type, shape: tuple[int, ...], graded: bool) -> 
             options[name] = name != "learn_recurrent"
     if d.flag(0.8):
         options["threshold"] = d.some(0.3, 1.2, shape)
-    if d.flag(0.4):
+    if d.flag(0.6):
         options["spike_grad"] = d.one(*SURROGATES)()
-    if d.flag(0.3):
+    if d.flag(0.6):
         options["surrogate_disable"] = True
     if graded and "graded_spikes_factor" in takes:
         options["graded_spikes_factor"] = d.some(0.5, 2.0, shape)
-        if d.flag():
+        if d.flag(0.9):
             options["learn_graded_spikes_factor"] = True
     return options
 
@@ -194,7 +194,7 @@ def around(d: Draw, cls: type, reset: tuple[str, bool], hidden: bool, options: d
     takes = inspect.signature(cls).parameters
     if "reset_delay" in takes:
         options["reset_delay"] = reset[1]
-    if hidden and d.flag(0.3):
+    if hidden and d.flag(0.6):
         options["output"] = True
     lif = cls(**options)
     after = follow(d, shape) if graded or d.flag(0.3) else nn.Identity()
@@ -262,14 +262,17 @@ def alpha(reset: tuple[str, bool], hidden: bool, seed: int) -> Instance:
 def parallel(seed: int) -> Instance:
     d = Draw(seed, 5)
     size_in, size = d.whole(2, 5), d.whole(2, 5)
-    options = shared_options(d, snn.LeakyParallel, (size,), graded := d.flag(0.4))
+    options = shared_options(d, snn.LeakyParallel, (size,), graded := d.flag(0.65))
     if d.flag(0.7):
         options["beta"] = d.number(0.2, 0.98)
     if d.flag():
         options["bias"] = False
-    if d.flag():
-        options["dropout"] = 0.0
-    lif = snn.LeakyParallel(size_in, size, **options)
+    if d.flag(0.6):
+        options["dropout"] = 0.3
+    with warnings.catch_warnings():
+        # torch says that a dropout behind one layer does nothing
+        warnings.simplefilter("ignore", UserWarning)
+        lif = snn.LeakyParallel(size_in, size, **options)
     with torch.no_grad():
         lif.rnn.weight_ih_l0.copy_(d.linear(size_in, size, 1.2).weight)
         if "beta" not in options:
@@ -288,7 +291,7 @@ def kernel(cls: type, output: bool, seed: int) -> Instance:
     options: dict[str, Any] = {"beta": beta}
     if d.flag():
         options["learn_beta"] = True
-    graded = output and d.flag(0.4)
+    graded = output and d.flag(0.65)
     if output:
         options |= {k: v for k, v in shared_options(d, cls, (size,), graded).items() if k != "learn_beta"}
         if d.flag():
@@ -350,10 +353,10 @@ CASES += [
     for hidden in (True, False)
 ]
 CASES += [
-    Case("LeakyParallel", "snntorch", parallel),
-    Case("StateLeaky", "snntorch", partial(kernel, snn.StateLeaky, True)),
+    Case("LeakyParallel", "snntorch", parallel, instances=100),
+    Case("StateLeaky", "snntorch", partial(kernel, snn.StateLeaky, True), instances=100),
     Case("StateLeaky output=False", "snntorch", partial(kernel, snn.StateLeaky, False), quiet=True),
-    Case("LinearLeaky", "snntorch", partial(kernel, snn.LinearLeaky, True)),
+    Case("LinearLeaky", "snntorch", partial(kernel, snn.LinearLeaky, True), instances=100),
     Case("LinearLeaky output=False", "snntorch", partial(kernel, snn.LinearLeaky, False), quiet=True),
 ]
 
@@ -369,14 +372,14 @@ def refused(cls: type, options: dict[str, Any], seed: int) -> Instance:
         given["alpha"] = d.number(0.7, 0.9)
     x = d.sample((3,))
     if cls is snn.LeakyParallel:
-        return Instance(AtOnce(cls(3, *size, **given)).eval(), x, at_once)
+        return Instance(AtOnce(cls(3, *size, **given)).eval(), x, at_once, given)
     if cls in (snn.StateLeaky, snn.LinearLeaky):
         sizes = {"channels": size[0]} if cls is snn.StateLeaky else {"in_features": size[0], "out_features": size[0]}
-        return Instance(AtOnce(d.linear(3, *size), cls(**sizes, **given)).eval(), x, at_once)
+        return Instance(AtOnce(d.linear(3, *size), cls(**sizes, **given)).eval(), x, at_once, given)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         lif = cls(**given)
-    return Instance(nn.Sequential(d.linear(3, *size), lif).eval(), x, by_step)
+    return Instance(nn.Sequential(d.linear(3, *size), lif).eval(), x, by_step, given)
 
 
 def identity(m: torch.Tensor) -> torch.Tensor:

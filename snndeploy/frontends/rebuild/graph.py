@@ -171,7 +171,9 @@ def assemble(
         if neuron is not None:
             made[paths[name]] = neuron.make(chain and hidden)
             if neuron.starts is not None:
-                starts = tuple("" if s is None else names.new(f"{name}_start{i}") for i, s in enumerate(neuron.starts))
+                # buffers belong to the whole, and have no dots in their names
+                flat = name.replace(".", "_")
+                starts = tuple("" if s is None else names.new(f"{flat}_start{i}") for i, s in enumerate(neuron.starts))
         emits = neuron is not None and neuron.emits_state
         nodes.append(Node(name, each.shape, routes, paths.get(name, ""), bias, starts, emits))
     inputs = tuple(network.input)

@@ -7,4 +7,4 @@ from norse_neurons import CASES
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_norse_neurons(case, tmp_path, counted):
-    counted(case, check_case(case, tmp_path))
+    check_case(case, tmp_path, counted)

@@ -1,0 +1,10 @@
+"""Joins, constants and loops in forward, in both frameworks: random modules, all the way."""
+
+import pytest
+from checking import check_case
+from joined_instances import CASES
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_joins(case, tmp_path, counted):
+    check_case(case, tmp_path, counted)

@@ -1,0 +1,10 @@
+"""Every layer and option, in networks of both frameworks: random modules, all the way."""
+
+import pytest
+from checking import check_case
+from layer_instances import CASES
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_layers(case, tmp_path, counted):
+    check_case(case, tmp_path, counted)
