@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from snndeploy.verbs import (
+        budget,
         capture,
         certify,
         compare,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "budget",
     "capture",
     "certify",
     "compare",

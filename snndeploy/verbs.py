@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from snndeploy.conform import Comparison
+    from snndeploy.conform.budget import Budget
     from snndeploy.engines import Trace
     from snndeploy.errors import Finding
     from snndeploy.frontends.said import Kinds, Times
@@ -258,6 +259,26 @@ def finetune(network: Network, target: str | Target, data: tuple[Any, Any], **se
     from snndeploy.train.finetune import finetune as train
 
     return train(network, _target(target), data, **settings)
+
+
+def budget(
+    net: Network, made: Network, data: Any, labels: Any = None, engine: str = "reference", continuous: bool = False
+) -> Budget:
+    """Which part of `made = quantize(net, ...)` costs how much on `data`: decays, weights, thresholds, truncation.
+
+    Each part alone, each left out, and what they do together beyond that: spikes that moved, decisions, accuracy.
+
+    Args:
+        data: (time, batch, *shape) input. labels: class of each sample (batch,); without, no accuracy.
+        engine: runs the float network and the integer one.
+        continuous: the network stands for one in continuous time; says what exact decays would change.
+
+    Raises:
+        SnnDeployError SD209: the networks do not belong together; SD1xx: the data or the labels do not fit.
+    """
+    from snndeploy.conform.budget import budget as measure
+
+    return measure(net, made, data, labels, engine, continuous)
 
 
 def place(network: Network, target: str | Target) -> Placement:

@@ -1,4 +1,4 @@
-"""certify: whether the registers of an integer network can be left."""
+"""certify, budget: whether an integer network can leave its registers, and what its parts cost."""
 
 from __future__ import annotations
 
@@ -82,4 +82,44 @@ def _write(path: Path, inputs: object) -> None:
         np.savez_compressed(stream, **dict(inputs))  # type: ignore[call-overload]
 
 
-COMMANDS = (certify,)
+@opt.reads
+def budget(
+    model: opt.Model,
+    integers: Annotated[Path, typer.Argument(help="What quantize made of it, a .nir file.", show_default=False)],
+    data: Annotated[Path, typer.Option("--data", help=".npy or .npz, (time, batch, *shape); a .npz may hold labels.")],
+    labels: Annotated[Path | None, typer.Option("--labels", help=".npy, the class of each sample.")] = None,
+    plot: Annotated[Path | None, typer.Option("--plot", help="The .png to write.")] = None,
+    engine: Annotated[str, typer.Option("--engine", help="reference, torch or lava.")] = "reference",
+    continuous: Annotated[
+        bool, typer.Option("--continuous", help="The network stands for continuous time: what do its steps cost?")
+    ] = False,
+    reading: opt.Reading = opt.UNSAID,
+    json: opt.Json = False,
+) -> None:
+    """Attribute what quantising costs to decays, weights, thresholds and truncation, each alone and each left out."""
+    from snndeploy import verbs
+    from snndeploy.engines import base
+    from snndeploy.files import check_output, existing, inputs_of, load_arrays
+
+    existing(model, "NIR file")
+    existing(integers, "NIR file")
+    if plot is not None:
+        check_output(plot, (model, integers, data, labels))
+    base.load(engine)
+    samples = load_arrays(data, "data file")
+    classes = None if labels is None else load_arrays(labels, "label file")
+    net, made = reading.of(model), reading.of(integers)
+    if classes is None and isinstance(samples, dict) and "labels" in samples and "labels" not in net.input:
+        classes = samples.pop("labels")
+        samples = next(iter(samples.values())) if len(samples) == len(net.given) == 1 else samples
+    with progress("budget", json) as update, inputs_of(data):
+        found = verbs.budget(net, made, samples, classes, engine, continuous)
+        update(1, 1)
+    if plot is not None:
+        found.plot(plot)
+    show({"model": str(model), "integers": str(integers), **found.as_dict()}, json, str(found))
+    if plot is not None:
+        say(f"{plot}: the budget as bars", json)
+
+
+COMMANDS = (certify, budget)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -48,15 +48,19 @@ def _check_sum(network: Network, p: Projection, inputs: Mapping[str, Array]) -> 
         raise error("SD523", f"projection {p.name!r}", what, "give smaller counts")
 
 
-def run(job: Job) -> Trace:
-    """Every population at every step, in the order that the projections without delay demand."""
+def run(job: Job, begin: Callable[[Population, int], State] = start) -> Trace:
+    """Every population at every step, in the order that the projections without delay demand.
+
+    Args:
+        begin: makes the state of a population from its number of samples; an error budget gives another.
+    """
     check_options("reference", job.options, {})
     network = job.network
     integer = network.form == "integer"
     steps, batch = next(iter(job.inputs.values())).shape[:2]
     order = [name for group in update_order(network) for name in group]
     incoming = {name: network.into(name) for name in order}
-    states = {name: start(network.population[name], batch) for name in order}
+    states = {name: begin(network.population[name], batch) for name in order}
     reach = max((p.delay for p in network.projections), default=0)
     emitted: dict[str, dict[int, Array]] = {name: {} for name in network.shapes}
     kept: dict[str, dict[str, list[Array]]] = {what: defaultdict(list) for what in ("spikes", "u", "v")}
