@@ -71,7 +71,7 @@ def outputs_of(tracer: Tracer, returned: Sequence[Returned]) -> Outputs:
         named = {i: name for i, name in named.items() if name not in feeding}
     membranes = {i: cast(State, each.items[-1]).neuron for i, each in enumerate(returned) if i not in sums}
     if not tracer.findings:
-        read = {i: name for i, name in membranes.items() if name not in feeding}
+        read = {i: name for i, name in membranes.items() if name not in feeding and name not in named.values()}
         named |= read if named or read else membranes
     if not named and not tracer.findings:
         stacked = "torch.stack of the recorded spikes" if tracer.time != "outside" else "the spikes of the last neuron"
