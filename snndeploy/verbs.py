@@ -84,7 +84,8 @@ def to_snntorch(
     """A snnTorch module that computes a float network: trainable, in eval mode, proven on input.
 
     A chain becomes an `nn.Sequential` with hidden states (`snntorch.utils.reset` clears them); everything else a module
-    with `out, state = module(x, state)`, state None at the start. Weights, decays and thresholds are the nearest
+    with `out, state = module(x, state)`, state None at the start; of several inputs x is a dict by name or a tuple, and
+    several outputs stand in front of the state. Weights, decays and thresholds are the nearest
     float32; where a membrane is that close to its threshold, rounding decides. `capture` gives the network back.
 
     Args:
@@ -104,7 +105,8 @@ def to_snntorch(
 def to_norse(network: Network, sample: Any = None, method: str = "super", alpha: float = 100.0) -> Any:
     """A Norse module that computes a float network: trainable, in eval mode, proven on input.
 
-    `out, state = module(x, state)`, state None at the start; a chain is a `SequentialState`. Norse multiplies what
+    `out, state = module(x, state)`, state None at the start, several inputs and outputs as in `to_snntorch`; a chain is a
+    `SequentialState`. Norse multiplies what
     arrives by dt/tau, so weights are divided by it. All numbers are the nearest float32, as in `to_snntorch`.
 
     Args:
@@ -195,7 +197,7 @@ def quantize(
     """The integer form of a float network for a target; only exactly representable integers are emitted.
 
     Args:
-        calibration: (time, batch, *shape) input, from which the scales are chosen.
+        calibration: (time, batch, *shape) input, or a mapping by name, from which the scales are chosen.
         method: how scales and integers are chosen; a name of `quantize.METHODS`.
         uncertified: "refuse" a network whose currents could wrap around (see `certify`), or "allow" it.
 

@@ -22,16 +22,20 @@ def read_sample(module: torch.nn.Module, sample: Any) -> tuple[Arguments, dict[s
     """How forward is called with the sample, and an array (time, batch, *shape) per input of the network.
 
     One array is the first argument, and the input is named "input". A tuple holds one array for each argument of
-    forward, in their order, and a dict holds them by name; the inputs are named after the arguments. An argument that
-    is a tuple or a dict itself is given as one: `((a, b),)`, `{"x": {"left": a, "right": b}}`. Where forward takes one
-    argument alone, a tuple of several arrays is that argument; where it needs one alone, a dict with other names is.
-    None leaves an argument at its default; numbers and texts are passed in every call.
+    forward, in their order; a dict, or a named tuple, holds them by name. The inputs are named after the arguments.
+
+    An argument that is a tuple or a dict itself is given as one: `((a, b),)`, `{"x": {"left": a, "right": b}}`. Where
+    forward takes one argument alone, a tuple of several arrays is that argument; where it needs one alone, a dict with
+    other names is. None leaves an argument at its default; numbers and texts are passed in every call.
 
     Raises:
         SnnDeployError SD101, SD103, SD104, SD111, SD316: all that does not fit, at once.
     """
+    named = dict(zip(sample._fields, sample, strict=True)) if hasattr(sample, "_fields") else {}
     if isinstance(sample, Mapping):
         given = _by_name(module, sample)
+    elif named and {*named} <= {p.name for p in parameters(module)}:
+        given = _by_name(module, named)
     elif isinstance(sample, tuple) or _is_list_of_inputs(module, sample):
         given = _by_place(module, tuple(sample))
     else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping
+from copy import copy
 from typing import Any
 
 # keys from the outermost structure inwards
@@ -50,8 +51,10 @@ def pick(value: Any, place: Place) -> Any:
 def changed(value: Any, change: Callable[[Any], Any]) -> Any:
     """The same structure with `change(leaf)` for every leaf."""
     if isinstance(value, Mapping):
-        new = {key: changed(each, change) for key, each in value.items()}
-        return new if type(value) is dict else type(value)(new)  # type: ignore[call-arg]
+        new: Any = copy(value)
+        for key, each in value.items():
+            new[key] = changed(each, change)
+        return new
     if isinstance(value, tuple) and hasattr(value, "_fields"):
         return type(value)(*(changed(each, change) for each in value))
     if isinstance(value, (tuple, list)):

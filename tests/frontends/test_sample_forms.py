@@ -1,5 +1,7 @@
 """How a sample is given: tuples, lists, dicts, structures inside an argument; and what is refused, with what to do."""
 
+from collections import namedtuple
+
 import numpy as np
 import pytest
 import snntorch as snn
@@ -41,6 +43,7 @@ FORMS = {
     "tensors": (lambda self, x, y: self.join(x, y), (torch.as_tensor(A), torch.as_tensor(B)), ["x", "y"]),
     "a list": (lambda self, x, y: self.join(x, y), [A, B], ["x", "y"]),
     "a dict": (lambda self, x, y: self.join(x, y), {"y": B, "x": A}, ["x", "y"]),
+    "a named tuple": (lambda self, x, y: self.join(x, y), namedtuple("Sample", "y x")(B, A), ["x", "y"]),
     "by name only": (lambda self, x, *, y: self.join(x, y), {"x": A, "y": B}, ["x", "y"]),
     "by place only": (lambda self, x, y, /: self.join(x, y), (A, B), ["x", "y"]),
     "a default": (lambda self, x, y=None: self.join(x, y), (A, B), ["x", "y"]),
