@@ -105,9 +105,9 @@ def to_snntorch(
 def to_norse(network: Network, sample: Any = None, method: str = "super", alpha: float = 100.0) -> Any:
     """A Norse module that computes a float network: trainable, in eval mode, proven on input.
 
-    `out, state = module(x, state)`, state None at the start, several inputs and outputs as in `to_snntorch`; a chain is a
-    `SequentialState`. Norse multiplies what
-    arrives by dt/tau, so weights are divided by it. All numbers are the nearest float32, as in `to_snntorch`.
+    `out, state = module(x, state)`, state None at the start, several inputs and outputs as in `to_snntorch`; a chain is
+    a `SequentialState`. Norse multiplies what arrives by dt/tau, so weights are divided by it. All numbers are the
+    nearest float32, as in `to_snntorch`.
 
     Args:
         sample: (time, batch, *shape) input to prove it on; None: random input of the network's kind.
