@@ -48,12 +48,12 @@ def test_all_parts_together_are_the_integer_network(seed):
     nothing = mixture(ready, made, ())
     assert not spec.findings(nothing)
     one, two = sd.run(ready, x, record=("spikes", "v")), sd.run(nothing, x, record=("spikes", "v"))
-    for name, v in one.v.items():
-        scale = made.population[name].rule.scale
-        if np.array_equal(one.spikes[name], two.spikes[name]):
-            np.testing.assert_allclose(two.v[name] / scale, v, atol=1e-9)
-        else:
-            assert np.mean(one.spikes[name] != two.spikes[name]) < 0.05
+    if all(np.array_equal(one.spikes[name], two.spikes[name]) for name in one.spikes):
+        for name, v in one.v.items():
+            np.testing.assert_allclose(two.v[name] / made.population[name].rule.scale, v, atol=1e-9)
+    else:
+        # what rounding in other units moves
+        assert all(np.mean(one.spikes[name] != two.spikes[name]) < 0.05 for name in one.spikes)
 
 
 def test_a_part_that_is_exact_costs_nothing():

@@ -43,15 +43,7 @@ def exact(net: Network) -> Network:
         lost = 1 - np.asarray(rule.beta)
         beta = np.exp(-lost)
         share = np.where(lost > 0, (1 - beta) / np.where(lost > 0, lost, 1), 1.0)
-        receptors = tuple(
-            # without memory there is no time constant
-            replace(
-                r,
-                alpha=np.where(np.asarray(r.alpha) > 0, np.exp(np.asarray(r.alpha) - 1), r.alpha),
-                gain=r.gain * share,
-            )
-            for r in rule.receptors
-        )
+        receptors = tuple(replace(r, alpha=_exact(np.asarray(r.alpha)), gain=r.gain * share) for r in rule.receptors)
         made = replace(rule, beta=beta, receptors=receptors, bias=rule.bias * share)
         populations.append(replace(each, rule=made))
     return net.with_(populations=tuple(populations), source=None)
