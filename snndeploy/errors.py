@@ -137,6 +137,7 @@ CODES: dict[str, str] = {
     "SD607": "no scale satisfies every register",
     "SD608": "the worst case overflows",
     "SD609": "a quantisation method is not known",
+    "SD610": "no quantisation method fits the budget",
     # engine lava
     "SD510": "Lava cannot hold a part of the network",
     "SD511": "a sum may leave Lava's 32 bits",

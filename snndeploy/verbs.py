@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from snndeploy.quantize import Certificate
     from snndeploy.targets import Target
     from snndeploy.train.finetune import FineTuned
+    from snndeploy.tuning import Score
 
 Path = str | os.PathLike[str]
 
@@ -193,21 +194,31 @@ def quantize(
     calibration: Any = None,
     method: str = "adaptive",
     uncertified: Literal["refuse", "allow"] = "refuse",
+    cores: int | None = None,
+    synapses: int | None = None,
 ) -> Network:
     """The integer form of a float network for a target; only exactly representable integers are emitted.
 
     Args:
         calibration: (time, batch, *shape) input, or a mapping by name, from which the scales are chosen.
-        method: how scales and integers are chosen; a name of `quantize.METHODS`.
-        uncertified: "refuse" a network whose currents could wrap around (see `certify`), or "allow" it.
+        method: how scales and integers are chosen; names of `quantize.METHODS` joined by "+", or "auto", which tries
+            them on halves of the calibration (`snndeploy.tuning.auto` returns what it tried too).
+        cores, synapses: for "auto": the most cores, and synapses per weight (1 or 2; 2 if nothing is said).
+        uncertified: "refuse" a network whose currents could wrap around (see `certify`), or "allow" it; "auto" refuses.
 
     Raises:
-        SnnDeployError SD6xx: something has no integer form on this target, the calibration set is empty, or the method
-            is unknown.
+        SnnDeployError SD6xx: something has no integer form on this target, the calibration set is empty, the method is
+            unknown, or none fits the budget.
         VerdictError SD608: an input could make a current wrap around.
     """
+    from snndeploy.errors import error
     from snndeploy.quantize import quantize as to_integers
+    from snndeploy.tuning import auto
 
+    if method == "auto":
+        return auto(network, _target(target), calibration, cores, 2 if synapses is None else synapses).network
+    if cores is not None or synapses is not None:
+        raise error("SD609", f"method {method!r}", "cores and synapses are settings of auto", "leave them out")
     return to_integers(network, _target(target), calibration, method, uncertified)
 
 
@@ -241,6 +252,34 @@ def certify(
 
     limits: dict[str, Any] = {"largest": largest, "steps": steps, "strict": strict, "search": search}
     return prove(network, None if target is None else _target(target), data, **limits)
+
+
+def compare_methods(
+    network: Network,
+    target: str | Target,
+    calibration: Any,
+    methods: Iterable[str] | None = None,
+    test: Any = None,
+    labels: Any = None,
+) -> list[Score]:
+    """Methods of quantisation side by side: accuracy, decisions and spikes kept, synapses, axons, cores.
+
+    Args:
+        calibration: (time, batch, *shape) input, from which the methods choose.
+        methods: names as for `quantize`, without "auto"; None: all of them alone.
+        test: what they are scored on; None: the calibration. labels: classes of these samples.
+
+    Returns:
+        A row per method, behind the row of the float network; `snndeploy.tuning.table` prints them.
+
+    Raises:
+        SnnDeployError SD6xx: as `quantize`; what one method alone refuses stands in its row.
+    """
+    from snndeploy.quantize import METHODS
+    from snndeploy.tuning import compare_methods as side_by_side
+
+    chosen = list(METHODS) if methods is None else list(methods)
+    return side_by_side(network, _target(target), calibration, chosen, test, labels)
 
 
 def finetune(network: Network, target: str | Target, data: tuple[Any, Any], **settings: Any) -> FineTuned:

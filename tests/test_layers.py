@@ -21,6 +21,7 @@ LAYERS = (
     ("engines",),
     ("quantize",),
     ("placement", "conform", "train"),
+    ("tuning",),
     ("lint",),
     ("report",),
     ("verbs",),

@@ -11,16 +11,24 @@ from snndeploy.commands import options as opt
 from snndeploy.commands.models import describe
 from snndeploy.commands.output import progress, say, show
 
+Calibration = Annotated[
+    Path | None, typer.Option("--calibration", help=".npy or .npz, (time, batch, *shape): typical input.")
+]
+Cores = Annotated[int | None, typer.Option("--cores", help="The most cores that auto may use; those of one chip.")]
+Synapses = Annotated[int | None, typer.Option("--synapses", help="Synapses per weight that auto may use, 1 or 2.")]
+
 
 @opt.reads
 def quantize(
     model: opt.Model,
     target: opt.Target,
     output: Annotated[Path, typer.Option("--output", "-o", help="The .nir file to write.")],
-    calibration: Annotated[
-        Path | None, typer.Option("--calibration", help=".npy or .npz, (time, batch, *shape): typical input.")
-    ] = None,
-    method: Annotated[str, typer.Option("--method", help="How scales and integers are chosen.")] = "adaptive",
+    calibration: Calibration = None,
+    method: Annotated[
+        str, typer.Option("--method", help="How integers are chosen: names joined by +, or auto (see `methods`).")
+    ] = "adaptive",
+    cores: Cores = None,
+    synapses: Synapses = None,
     uncertified: Annotated[
         str, typer.Option("--uncertified", help="refuse or allow a network whose currents could wrap around.")
     ] = "refuse",
@@ -28,7 +36,7 @@ def quantize(
     json: opt.Json = False,
 ) -> None:
     """Round a float network to the registers of a target."""
-    from snndeploy import targets, verbs
+    from snndeploy import targets, tuning, verbs
     from snndeploy.files import check_output, existing, inputs_of, load_arrays
     from snndeploy.network.table import render
 
@@ -38,11 +46,17 @@ def quantize(
     samples = None if calibration is None else load_arrays(calibration, "calibration file")
     net = reading.of(model)
     chosen: Any = uncertified
+    document: dict[str, Any] = {"output": str(output), "target": chip.name, "method": method}
     with progress("quantize", json) as update, inputs_of(calibration):
-        integers = verbs.quantize(net, chip, samples, method, chosen)
+        if method == "auto":
+            found = tuning.auto(net, chip, samples, cores, 2 if synapses is None else synapses, update)
+            integers, document["auto"] = found.network, found.as_dict()
+        else:
+            integers = verbs.quantize(net, chip, samples, method, chosen, cores=cores, synapses=synapses)
         update(1, 1)
     verbs.write(integers, output)
-    show({"output": str(output), "target": chip.name, "network": describe(integers)}, json, render(integers))
+    text = render(integers) if method != "auto" else f"{found}\n\n{render(integers)}"
+    show(document | {"network": describe(integers)}, json, text)
     say(f"{output}: integers of {chip.name}", json)
 
 

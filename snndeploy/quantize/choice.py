@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from snndeploy.network.arrays import Array
-from snndeploy.network.registers import Format
+from snndeploy.network.registers import Format, SignMode
 
 # between the name of a float projection and what distinguishes its parts
 MARK = " | "
@@ -27,11 +27,14 @@ class Grid(Protocol):
 
 @dataclass(frozen=True)
 class Wide:
-    """Whole numbers of LSB, as many as two parts hold together (see `quantize/methods/split.py`)."""
+    """Whole numbers of LSB that two parts hold together, a format of the sign and bits each (`quantize/parts.py`)."""
 
     limits: tuple[int, int]
-    step: int = 1
-    exponent: int = 0
+    step: int
+    exponent: int
+    sign: SignMode
+    bits: int
+    exponent_max: int
 
 
 @dataclass(frozen=True, eq=False)

@@ -25,7 +25,7 @@ from snndeploy.network import (
 from snndeploy.network.registers import natural_sign
 from snndeploy.placement import place
 from snndeploy.quantize import quantize
-from snndeploy.quantize.methods.split import parts_of, reach
+from snndeploy.quantize.parts import parts_of, reach
 
 
 @settings(max_examples=200, deadline=None)

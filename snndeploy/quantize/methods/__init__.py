@@ -15,13 +15,26 @@ from snndeploy.quantize.methods import (
     per_neuron,
     percentile,
     signs,
+    spike_flip,
     split,
 )
 from snndeploy.quantize.methods.base import STEPS, Method
 
 METHODS: dict[str, Method] = {
     each.METHOD.name: each.METHOD
-    for each in (max_abs, percentile, mean_square, exponents, adaptive, membranes, signs, bands, per_neuron, split)
+    for each in (
+        max_abs,
+        percentile,
+        mean_square,
+        exponents,
+        adaptive,
+        membranes,
+        spike_flip,
+        signs,
+        bands,
+        per_neuron,
+        split,
+    )
 }
 JOINT = "+"
 
@@ -48,5 +61,5 @@ def find(name: str) -> Method:
         if clash or ("layout" in steps and whole.layout is not None):
             what = f"{each} and what stands before it do the same step"
             raise_errors([Finding("SD609", f"method {name!r}", what, "leave one out")])
-        whole = replace(whole, **steps)
+        whole = replace(whole, **steps, finalists=min(whole.finalists, other.finalists))
     return whole

@@ -1,4 +1,4 @@
-"""What a method is: up to six steps, each with a default, so that methods can be joined by name ("signs+split").
+"""What a method is: up to four steps, each with a default, so that methods can be joined by name ("signs+split").
 
 layout    float network -> the same network with its weights spread over more projections
 scales    scales of one population to try
@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import cast
 
 import numpy as np
 
@@ -20,10 +19,9 @@ from snndeploy.network.network import Network
 from snndeploy.network.registers import Format, natural_sign
 from snndeploy.quantize.choice import Choice, Part
 from snndeploy.quantize.grid import mantissas
+from snndeploy.quantize.parts import parts
 from snndeploy.quantize.search import Draft, Search
 
-# drafts that are finished and compared in full at a time
-FINALISTS = 8
 # how far a scale is lowered where rounding up has just broken the worst case
 LOWERED = 1 - np.arange(1, 9) / 64
 
@@ -32,10 +30,8 @@ Layout = Callable[[Network], Network]
 Scales = Callable[[Search], Iterable[Scale]]
 DraftAt = Callable[[Search, Scale], Draft | None]
 Fit = Callable[[Search, Draft], tuple[Sequence[Array], float]]
-Parts = Callable[[Search, Draft, Sequence[Array]], tuple[tuple[Part, ...], ...]]
-Select = Callable[[Search, Sequence[Choice]], Sequence[Choice]]
 Choices = Callable[[Search], Iterator[Choice]]
-STEPS = ("layout", "scales", "draft", "fit", "parts", "select", "choices")
+STEPS = ("layout", "scales", "draft", "fit", "choices")
 
 
 def finest(choice: Choice) -> tuple[float, float]:
@@ -49,7 +45,8 @@ class Method:
 
     Attributes:
         summary: one line for people.
-        layout, scales, draft, fit, parts, select: see the module.
+        layout, scales, draft, fit: see the module.
+        finalists: drafts that are finished and compared in full at a time.
         choices: all but the layout by itself, best first; the first that the certificate passes is taken.
     """
 
@@ -59,9 +56,8 @@ class Method:
     scales: Scales | None = None
     draft: DraftAt | None = None
     fit: Fit | None = None
-    parts: Parts | None = None
-    select: Select | None = None
     choices: Choices | None = None
+    finalists: int = 8
 
     def ranked(self, case: Search) -> Iterator[Choice]:
         """What one population may take, best first."""
@@ -71,21 +67,19 @@ class Method:
         scales = (self.scales or Search.candidates)(case)
         drafts = [d for d in ((self.draft or Search.evaluate)(case, s) for s in scales) if d is not None]
         drafts.sort(key=lambda d: (d.error, -float(np.max(d.scale))))
-        for start in range(0, len(drafts), FINALISTS):
-            finished = sorted((self.finished(case, d) for d in drafts[start : start + FINALISTS]), key=finest)
-            yield from (self.select(case, finished) if self.select else finished)
+        for start in range(0, len(drafts), self.finalists):
+            yield from sorted((self.finished(case, d) for d in drafts[start : start + self.finalists]), key=finest)
 
     def finished(self, case: Search, draft: Draft) -> Choice:
         """The integers of a draft."""
         values, error = self.fit(case, draft) if self.fit else case.fitted(draft.scale, draft.grids)
-        parts = (self.parts or whole)(case, draft, values)
-        return Choice(np.asarray(draft.scale), parts, error)
+        return chosen(draft, values, error)
 
 
-def whole(case: Search, draft: Draft, values: Sequence[Array]) -> tuple[tuple[Part, ...], ...]:
-    """Grids are formats: one part each."""
-    del case
-    return tuple((Part(cast(Format, grid), v),) for grid, v in zip(draft.grids, values, strict=True))
+def chosen(draft: Draft, values: Sequence[Array], error: float) -> Choice:
+    """Mantissas on the grids of a draft as a choice."""
+    held = tuple(parts(grid, v) for grid, v in zip(draft.grids, values, strict=True))
+    return Choice(np.asarray(draft.scale), held, error)
 
 
 def one_scale(case: Search, clip: float) -> Iterator[Choice]:
@@ -100,8 +94,8 @@ def one_scale(case: Search, clip: float) -> Iterator[Choice]:
     scales = [(full * 2.0**e / clip, e) for e in range(most, -1, -1)] if clip > 0 else []
     scales = [(scale, e) for scale, e in scales if scale <= top] or [(top, 0)]
     for scale, e in [*scales, *((scales[-1][0] * part, 0) for part in LOWERED)]:
-        parts = []
+        found = []
         for d, sign in zip(case.drives, signs, strict=True):
             form = Format(e, bits, sign)
-            parts.append((Part(form, mantissas(d.weight, scale, form)),))
-        yield Choice(np.asarray(scale), tuple(parts), 0.0)
+            found.append((Part(form, mantissas(d.weight, scale, form)),))
+        yield Choice(np.asarray(scale), tuple(found), 0.0)

@@ -1,0 +1,60 @@
+"""methods: ways to quantise side by side."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from snndeploy.commands import options as opt
+from snndeploy.commands.output import progress, show
+from snndeploy.errors import error
+
+LABELS = "labels"
+
+
+@opt.reads
+def methods(
+    model: opt.Model,
+    target: opt.Target,
+    calibration: Annotated[Path, typer.Option("--calibration", help="Input from which the methods choose.")],
+    test: Annotated[
+        Path | None, typer.Option("--test", help="Input that they are scored on, may hold labels; the calibration.")
+    ] = None,
+    labels: Annotated[Path | None, typer.Option("--labels", help=".npy, classes of the scored samples.")] = None,
+    names: Annotated[
+        str | None, typer.Option("--methods", help="Names by comma, each as for quantize --method; all of them alone.")
+    ] = None,
+    decision: Annotated[
+        str | None, typer.Option("--decision", help="For a file that has none: spike-count, last-v or max-v.")
+    ] = None,
+    reading: opt.Reading = opt.UNSAID,
+    json: opt.Json = False,
+) -> None:
+    """Compare methods of quantisation: what each keeps, and what it costs on the chip."""
+    from snndeploy import targets, tuning
+    from snndeploy.files import existing, inputs_of, load_arrays
+    from snndeploy.frontends.said import decision_of
+    from snndeploy.quantize import METHODS
+
+    existing(model, "NIR file")
+    chip, net = targets.load(target), reading.of(model)
+    if decision is not None:
+        net = net.with_(decision=decision_of(decision, net.outputs))
+    samples = load_arrays(calibration, "calibration file")
+    scored = samples if test is None else load_arrays(test, "test file")
+    inside = scored.pop(LABELS, None) if isinstance(scored, dict) else None
+    if isinstance(scored, dict) and len(scored) == 1:
+        scored = next(iter(scored.values()))
+    if labels is not None and inside is not None:
+        raise error("SD800", str(labels), f"labels are also in {test or calibration}", "leave out one")
+    classes = inside if labels is None else load_arrays(labels, "label file")
+    chosen = tuple(METHODS) if names is None else opt.words(names)
+    with progress("methods", json) as update, inputs_of(test or calibration):
+        rows = tuning.compare_methods(net, chip, samples, chosen, scored, classes, update)
+    document = {"model": str(model), "target": chip.name, "scores": [each.as_dict() for each in rows]}
+    show(document, json, tuning.table(rows))
+
+
+COMMANDS = (methods,)
