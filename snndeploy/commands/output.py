@@ -24,7 +24,12 @@ def show(document: dict[str, Any], as_json: bool, text: str | Callable[[Any], No
     if callable(text):
         text(console)
     else:
-        console.print(text, markup=False)
+        console.print(plain(text), markup=False)
+
+
+def plain(text: str) -> str:
+    """Names and notes may come from a stranger's file: what a terminal would obey is shown instead."""
+    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
 
 
 def report(findings: Iterable[Finding]) -> None:
@@ -34,7 +39,7 @@ def report(findings: Iterable[Finding]) -> None:
 
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     for each in findings:
-        console.print(Text.assemble((each.severity, STYLES[each.severity]), " ", str(each)))
+        console.print(Text.assemble((each.severity, STYLES[each.severity]), " ", plain(str(each))))
 
 
 def say(text: str, as_json: bool) -> None:

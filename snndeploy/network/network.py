@@ -139,9 +139,16 @@ class Network:
         """The inputs that a caller has to supply: all but the constant ones."""
         return tuple(each for each in self.inputs if each.kind != "constant")
 
+    @cached_property
+    def _into(self) -> Mapping[str, tuple[Projection, ...]]:
+        found: dict[str, list[Projection]] = {}
+        for each in self.projections:
+            found.setdefault(each.target, []).append(each)
+        return {target: tuple(each) for target, each in found.items()}
+
     def into(self, target: str) -> tuple[Projection, ...]:
         """Projections that feed `target`."""
-        return tuple(each for each in self.projections if each.target == target)
+        return self._into.get(target, ())
 
     def shape_after(self, projection: Projection) -> Shape:
         """The shape that arrives at the target."""

@@ -33,8 +33,9 @@ def names_are_unique_and_plain(network: Network) -> Breaches:
         for name, times in Counter(names).items():
             if times > 1:
                 yield Finding("SD101", f"{what} {name!r}", f"the name is used {times} times", "rename one")
-            if not name or name == "." or any(c in name for c in "/\0"):
-                yield Finding("SD101", f"{what} {name!r}", "the name is empty, '.' or holds '/'", "rename it")
+            if not name or name == "." or "/" in name or not name.isprintable():
+                told = "the name is empty, '.', or holds '/' or a character that cannot be printed"
+                yield Finding("SD101", f"{what} {name!r}", told, "rename it")
 
 
 def every_reference_is_known(network: Network) -> Breaches:

@@ -198,7 +198,7 @@ def heavy_maps(rng: np.random.Generator, file: h5py.File) -> None:
 
 def nested(rng: np.random.Generator, file: h5py.File) -> None:
     """Graphs within graphs, as deep as it takes, or the whole graph many times in itself."""
-    deep = int(rng.choice([1, 3, 15, 16, 17, 60, 300]))
+    deep = int(rng.choice([1, 3, 15, 16, 17, 40]))
     node_of(file, "sub", "NIRGraph")
     inner = file["node/nodes/sub"]
     for _ in range(deep):

@@ -29,7 +29,7 @@ LONGEST, MOST = 650, 101
 # larger networks are not written and run
 RUN_LIMIT = 2**22
 STYLES: tuple[dict[str, str], ...] = ({}, {}, {"style": "decomposed"}, {"for_": "norse"}, {"for_": "snntorch"})
-ROUTES = ("read",) * 9 + ("inspect", "lint", "convert")
+ROUTES = ("read",) * 21 + ("inspect", "lint", "convert")
 
 
 def route_of(case: Case) -> str:
@@ -122,7 +122,7 @@ def by_command(path: Path, case: Case, command: str, wrong: list[str]) -> str:
     out = path.with_name("out.nir")
     arguments = [command, str(path), *flags(case.options), *(["--json"] if as_json else [])]
     if command == "convert":
-        style = STYLES[case.number // 12 % len(STYLES)]
+        style = STYLES[case.number // 24 % len(STYLES)]
         arguments += ["-o", str(out), *(part for k, v in style.items() for part in (f"--{k.rstrip('_')}", v))]
     if command == "lint" and case.number % 3:
         arguments += ["--target", "loihi2"]

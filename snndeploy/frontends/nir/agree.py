@@ -37,10 +37,11 @@ def disagreements(stored: Graph, meant: Graph, where: str) -> list[Finding]:
                 text = _difference(a, b, field)
                 if text:
                     differ(f"node {name!r}, {field}", text)
-    for edge in sorted({*stored.edges} ^ {*meant.edges}):
-        which = "the block does not have it" if edge in stored.edges else "only the block has it"
+    there = {*stored.edges}
+    for edge in sorted(there ^ {*meant.edges}):
+        which = "the block does not have it" if edge in there else "only the block has it"
         differ(f"edge {edge[0]!r} -> {edge[1]!r}", which)
-    if len(stored.edges) != len(set(stored.edges)):
+    if len(stored.edges) != len(there):
         differ("edges", "one is listed twice")
     return found
 

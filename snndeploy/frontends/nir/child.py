@@ -29,7 +29,7 @@ class Reader:
 
         self.h5py, self.np = h5py, numpy
         self.limits = limits
-        self.left, self.nodes = limits["bytes"], limits["nodes"]
+        self.left, self.nodes, self.letters = limits["bytes"], limits["nodes"], limits["texts"]
         self.data: list[bytes] = []
         self.at = 0
 
@@ -55,9 +55,16 @@ class Reader:
         if count > self.limits["nodes"]:
             raise Refused("SD402", where, f"{count:,} members exceed {self.limits['nodes']:,}", "raise Limits.nodes")
         found = list(group.keys())
+        self.spell(sum(map(len, found)), where)
         if not all(isinstance(name, str) and name.isprintable() for name in found):
             raise Refused("SD404", where, "a name in it is not text", "write the file again")
         return found
+
+    def spell(self, letters: int, where: str) -> None:
+        self.letters -= letters
+        if self.letters < 0:
+            what = f"its names and texts exceed {self.limits['texts']:,} characters"
+            raise Refused("SD402", where, what, "raise Limits.texts")
 
     def value(self, dataset: Any, where: str) -> Any:
         """A text, or an array that is queued for output."""
@@ -92,11 +99,7 @@ class Reader:
             decoded = []
             for each in many:
                 decoded.append(each.decode("utf-8", "replace") if isinstance(each, bytes) else str(each))
-                self.left -= len(decoded[-1]) + 16
-                if self.left < 0:
-                    raise Refused(
-                        "SD402", where, f"its text exceeds {self.limits['bytes']:,} bytes", "raise Limits.bytes"
-                    )
+                self.spell(len(decoded[-1]), where)
             return decoded[0] if shape == () else {"texts": decoded, "shape": list(shape)}
         code = dtype.newbyteorder("<").str[1:] if dtype.kind in "fiub" else ""
         if code not in NUMBERS:

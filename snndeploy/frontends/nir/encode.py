@@ -55,6 +55,7 @@ class Encoder:
         self.network = network
         self.nodes: dict[str, Node] = {}
         self.edges: list[Edge] = []
+        self.joined: set[Edge] = set()
         self.places: Places = {}
         self.entry: dict[tuple[str, int], str] = {}
         self.exit: dict[str, str] = {each.name: each.name for each in network.inputs}
@@ -65,11 +66,13 @@ class Encoder:
         network = self.network
         self.inferred = self._reached()
         chains = self._chains()
+        incoming: dict[str, list[tuple[Projection, list[Step]]]] = {}
+        for p, chain in zip(network.projections, chains, strict=True):
+            incoming.setdefault(p.target, []).append((p, chain))
         for source in network.inputs:
             self.nodes[source.name] = Node("Input", {"shape": integers(plain(source.shape))})
         for each in network.populations:
-            incoming = [(p, chains[i]) for i, p in enumerate(network.projections) if p.target == each.name]
-            self._population(each, incoming)
+            self._population(each, incoming.get(each.name, []))
         for i, p in enumerate(network.projections):
             self._projection(i, p, chains[i])
         self._outputs()
@@ -140,13 +143,14 @@ class Encoder:
 
     def _connect(self, source: str, target: str) -> None:
         """An edge; nir refuses a second one between the same nodes, so that gets a Scale by 1."""
-        if (source, target) in self.edges:
+        if (source, target) in self.joined:
             shape = tuple(self._shape_of(source))
             between = self._name(f"{source}_again")
             self.nodes[between] = Node("Scale", {"scale": np.ones(shape)})
-            self.edges.append((source, between))
+            self._connect(source, between)
             source = between
         self.edges.append((source, target))
+        self.joined.add((source, target))
 
     def _shape_of(self, node: str) -> tuple[int, ...]:
         fields = self.nodes[node].fields

@@ -230,10 +230,13 @@ class ForeignEncoder(Encoder):
         """Population -> the nodes on the way back to it."""
         found: dict[str, list[str]] = {}
         after = {a: b for a, b in self.edges if a not in self.network.shapes}
+        starts: dict[str, list[str]] = {}
+        for a, b in self.edges:
+            if b not in self.network.shapes:
+                starts.setdefault(a, []).append(b)
         for p in self.network.projections:
             if p.source == p.target:
-                starts = [b for a, b in self.edges if a == p.source and b not in self.network.shapes]
-                for start in starts:
+                for start in starts.get(p.source, []):
                     way = [start]
                     while way[-1] in after and after[way[-1]] not in self.network.shapes:
                         way.append(after[way[-1]])

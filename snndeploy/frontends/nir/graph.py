@@ -75,3 +75,11 @@ class Graph:
     edges: tuple[Edge, ...]
     version: str = ""
     block: Block | None = None
+
+    def nodes_inside(self) -> int:
+        """Nodes of it and of all graphs in it."""
+        return sum(each.nodes_inside() if isinstance(each, Graph) else 1 for each in self.nodes.values())
+
+    def edges_inside(self) -> int:
+        """Edges of it and of all graphs in it."""
+        return len(self.edges) + sum(e.edges_inside() for e in self.nodes.values() if isinstance(e, Graph))

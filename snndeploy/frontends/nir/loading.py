@@ -38,6 +38,7 @@ class Limits:
         nodes: nodes in all graphs together, and members of one group.
         depth: graphs within graphs.
         edges: edges of one graph.
+        texts: characters of all names and texts together.
         numbers: numbers that the network takes in memory, where a file says in a few bytes what is large written out.
     """
 
@@ -47,6 +48,7 @@ class Limits:
     nodes: int = 10_000
     depth: int = 16
     edges: int = 100_000
+    texts: int = 2**25
     numbers: int = 2**27
 
 

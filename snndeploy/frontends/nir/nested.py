@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -74,11 +74,12 @@ def flatten(graph: Graph, notes: Notes) -> Flat:
                 unknown.setdefault(name, f"edge {a!r} -> {b!r}")
         if source is not None and target is not None:
             joined.append((source, target))
+    listed = ", ".join(sorted(nodes)[:12])
     for name, edge in unknown.items():
         if name in ends:
             what = f"subgraph {name!r} has not exactly one input and one output"
         else:
-            what = f"there is no node {name!r}; there are {', '.join(sorted(nodes)[:12])}"
+            what = f"there is no node {name!r}; there are {listed}"
         notes.wrong("SD405", edge, what, "correct the edge in the file")
     for (a, b), times in Counter(joined).items():
         if times > 1:
@@ -129,10 +130,14 @@ def _renamed(
         n for edge in edges for side, n in ((1, edge[0]), (0, edge[1])) if _end(n, side, nodes, ends, quiet) is None
     }
     meant: dict[str, str] = {}
+    free: dict[str, list[str]] = defaultdict(list)
+    for name in sorted(known - named):
+        free[name.rpartition(".")[0]].append(name)
+    lost_in = Counter(name.rpartition(".")[0] for name in lost)
     for name in sorted(lost - known):
         graph = name.rpartition(".")[0]
-        others = [n for n in sorted(known - named) if n.rpartition(".")[0] == graph]
-        if len(others) == 1 and sum(n.rpartition(".")[0] == graph for n in lost) == 1:
+        others = free[graph]
+        if len(others) == 1 and lost_in[graph] == 1:
             meant[name] = others[0]
             notes.repaired(f"edges of {name!r}, which is no node, mean {others[0]!r}, which no edge names")
     return [(meant.get(a, a), meant.get(b, b)) for a, b in edges]

@@ -12,7 +12,7 @@ import numpy as np
 
 from snndeploy.errors import Finding, SnnDeployError, raise_errors
 from snndeploy.files import findings_at, readable
-from snndeploy.frontends.nir.agree import disagreements
+from snndeploy.frontends.nir.agree import FIX, disagreements
 from snndeploy.frontends.nir.block import DAMAGES, unpack
 from snndeploy.frontends.nir.choices import Choices, Delays
 from snndeploy.frontends.nir.decode import decode
@@ -190,6 +190,14 @@ def _types(graph: Graph) -> Iterable[str]:
 def _from_block(graph: Graph, choices: Choices, notes: Notes) -> Network | None:
     """The network of the block, if the plain fields say the same."""
     network, style, for_ = unpack(graph, notes.path, notes.numbers)
+    for what, told, held in (
+        ("populations", len(network.populations), graph.nodes_inside()),
+        ("projections", len(network.projections), graph.edges_inside()),
+    ):
+        if told > held:
+            where = "nodes" if what == "populations" else "edges"
+            notes.wrong("SD412", "block snndeploy", f"it has {told:,} {what}, and the file {held:,} {where}", FIX)
+            return None
     for each in network.populations:
         receptors = len(each.rule.receptors) if isinstance(each.rule, Rule) else 1
         notes.spend(abs(prod(each.shape)) * (6 + 3 * receptors), f"population {each.name!r} of the block")

@@ -99,15 +99,15 @@ def infer(flat: Flat, notes: Notes) -> Shaped:
     waiting = [name for name in sorted(flat.nodes) if name not in shaped.out]
     ready = [name for name in waiting if any(b in shaped.out for b in before[name])]
     pending = set(waiting)
+    known = iter([n for n in waiting if flat.nodes[n].type in NEURONS and _parameter_shape(flat.nodes[n])])
     while pending:
         if not ready:
-            known = [n for n in waiting if n in pending and flat.nodes[n].type in NEURONS]
-            known = [n for n in known if _parameter_shape(flat.nodes[n])]
-            if not known:
+            first = next((n for n in known if n in pending), None)
+            if first is None:
                 break
-            _arrive(shaped, known[0], _parameter_shape(flat.nodes[known[0]]), notes)
-            pending.discard(known[0])
-            ready = [n for n in after[known[0]] if n in pending]
+            _arrive(shaped, first, _parameter_shape(flat.nodes[first]), notes)
+            pending.discard(first)
+            ready = [n for n in after[first] if n in pending and first in shaped.out]
             continue
         name = ready.pop()
         if name not in pending:
