@@ -46,10 +46,12 @@ def worker(seed: int, corpus: bool) -> None:
         (folder / "files").mkdir()
         whole = sources(folder, corpus=corpus)
         server, plain = Server(), loading._open
+        gc.freeze()
         for line in sys.stdin:
             number = int(line)
             loading._open = plain if number % FRESH == 0 else server.open  # type: ignore[assignment]
-            gc.collect()
+            if number % 100 == 0:
+                gc.collect()
             base = peak(reset=True)
             server.kib = 0
             case = make(folder / "files" / "x", whole, seed, number)

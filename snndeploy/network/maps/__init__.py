@@ -82,11 +82,13 @@ def chain_matrix(maps: tuple[Map, ...], shape: Shape) -> Any:
     """
     from scipy import sparse
 
-    whole = sparse.csr_array(sparse.eye_array(prod(shape), dtype=np.int64))
-    size, reach = prod(shape), 1
+    arrives, reach = shape, 1
     for each in maps:
-        before, reach = reach, min(size, reach * each.taps)
-        check_matrix(each, shape, before, reach)
+        before, reach = reach, min(prod(shape), reach * each.taps)
+        check_matrix(each, arrives, before, reach)
+        arrives = each.shape_out(arrives)
+    whole = sparse.csr_array(sparse.eye_array(prod(shape), dtype=np.int64))
+    for each in maps:
         whole = sparse.csr_array(each.matrix(shape) @ whole)
         shape = each.shape_out(shape)
     whole.sum_duplicates()

@@ -6,19 +6,16 @@ milliseconds; some go the whole way through a fresh child.
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
 import pytest
+from hostile_server import Server
 from random_networks import float_network, integer_network
 
 from snndeploy.errors import Finding, SnnDeployError
@@ -26,55 +23,12 @@ from snndeploy.frontends.nir import loading, read, write
 from snndeploy.frontends.nir.loading import Limits
 from snndeploy.network import Dense, Input, Network, Population, Projection, Rule, spec
 
-SERVER = """
-import os, sys, json
-sys.path.insert(0, sys.argv[1])
-import h5py, numpy, child, resource
-def limit(memory, seconds):  # all but the size of files: the answer is one
-    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-    resource.setrlimit(resource.RLIMIT_CPU, (1, 2))
-for line in sys.stdin:
-    pid = os.fork()
-    if pid == 0:
-        os.dup2(os.open(json.loads(line)["out"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 1)
-        sys.argv = ["child", line]
-        request = json.loads(line)
-        child.limit = limit
-        child.main()
-        os._exit(0)
-    _, status = os.waitpid(pid, 0)
-    os.write(1, (json.dumps(os.waitstatus_to_exitcode(status)) + chr(10)).encode())
-"""
-
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    out = tmp_path_factory.mktemp("answers") / "answer"
-    process = subprocess.Popen(
-        [sys.executable, "-c", SERVER, str(loading.CHILD.parent)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    assert process.stdin is not None
-    assert process.stdout is not None
-
-    def open_there(path: Path, limits: Limits) -> tuple[dict[str, Any], bytes]:
-        out.write_bytes(b"")
-        process.stdin.write(json.dumps({"path": str(path), "out": str(out), **asdict(limits)}) + "\n")
-        process.stdin.flush()
-        code = json.loads(process.stdout.readline())
-        raw = out.read_bytes()
-        size = int.from_bytes(raw[:8], "little")
-        if code != 0 or len(raw) < 8:
-            raise loading._died(path, code, [], limits)
-        return json.loads(raw[8 : 8 + size]), raw[8 + size :]
-
-    yield open_there
-    process.stdin.close()
-    process.stdout.close()
-    process.wait(10)
+def server() -> Iterator[Any]:
+    running = Server()
+    yield running.open
+    running.close()
 
 
 def outcome(path: Path, **options: Any) -> str:

@@ -80,7 +80,8 @@ class Server:
     def open(self, path: Path, limits: Limits) -> tuple[dict[str, Any], bytes]:
         assert self.process.stdin is not None
         assert self.process.stdout is not None
-        limits = replace(limits, seconds=min(limits.seconds, self.seconds))
+        if path.stem != "out":  # what we wrote ourselves may take its time
+            limits = replace(limits, seconds=min(limits.seconds, self.seconds))
         self.process.stdin.write(json.dumps({"path": str(path.resolve()), **asdict(limits)}).encode() + b"\n")
         self.process.stdin.flush()
         head = json.loads(self.process.stdout.readline())
