@@ -22,13 +22,15 @@ from snndeploy.engines.base import Job, check_options
 from snndeploy.engines.trace import Trace
 from snndeploy.errors import Finding, SnnDeployError, error
 from snndeploy.frontends import capturing, rebuild
-from snndeploy.frontends.neurons import FAMILIES
+from snndeploy.frontends.max_pool import WATCHED
+from snndeploy.frontends.neurons import FAMILIES, Family
 from snndeploy.frontends.preserve import preserved
 from snndeploy.frontends.stepping import Stepping
 from snndeploy.frontends.structures import pick
 from snndeploy.network.arrays import Array, equal
 from snndeploy.network.network import Network, Source
 
+UNSEEN_NOTE = "{} is not recorded: no module shows each of its steps, as a max-pool in functional form"
 HEAD_NOTE = "u is not recorded for {}: the module has no neuron there"
 
 
@@ -98,9 +100,12 @@ def run_module(framework: str, job: Job, source: Source, views: Mapping[str, reb
                 handle.remove()
     spikes, u, v = ({name: np.stack(rows) for name, rows in kept[what].items()} for what in ("spikes", "u", "v"))
     modules = [module.get_submodule(path) for path in source.paths.values()]
-    notes = [note for each in modules for note in FAMILIES[type(each)].notes(each)]
+    notes = [note for each in modules for note in _family(each).notes(each)]
+    unseen = [each.name for each in network.populations if each.name not in {*source.paths, *stepping.heads}]
+    notes += [UNSEEN_NOTE.format(repr(name)) for name in unseen if views is None]
     if "u" in job.record:
-        notes += [HEAD_NOTE.format(repr(name)) for name in stepping.heads]
+        pools = [name for name, each in zip(source.paths, modules, strict=True) if type(each) in WATCHED]
+        notes += [HEAD_NOTE.format(repr(name)) for name in (*stepping.heads, *pools)]
     engine = f"{framework} {version(framework)}"
     if views is not None:
         engine += " (rebuilt)"
@@ -207,6 +212,10 @@ def _whole(
     job.progress(steps, steps)
 
 
+def _family(module: torch.nn.Module) -> Family:
+    return FAMILIES.get(type(module)) or WATCHED[type(module)]
+
+
 def _watch(
     module: torch.nn.Module,
     network: Network,
@@ -218,7 +227,7 @@ def _watch(
     handles: list[Any] = []
     for name, path in paths.items():
         neuron = module.get_submodule(path)
-        family = FAMILIES[type(neuron)]
+        family = _family(neuron)
         memory: dict[str, Any] = {}
 
         def ahead(each: Any, args: Any, kwargs: Any, *, family: Any, memory: dict[str, Any]) -> None:

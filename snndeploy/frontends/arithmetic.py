@@ -79,7 +79,7 @@ def constant(tracer: Tracer, given: Any, shape: Shape) -> Array | None:
         or (given.dtype == torch.float64 and given.ndim > 0)
     ):
         return None
-    if given.ndim and id(given) not in tracer.constants:
+    if given.ndim and not tracer.constants.knows(given):
         return None
     array = numbers(given.to(torch.float32))
     while array.ndim > len(shape) and array.shape[0] == 1:

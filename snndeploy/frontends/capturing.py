@@ -175,7 +175,7 @@ def _network(tracer: Tracer) -> Network:
         source=Source(
             frameworks[0],
             module,
-            {n: _path(tracer, n) for n in tracer.modules},
+            _paths(tracer),
             stepping,
             {name: each.magnitude for name, each in tracer.arrivals[-1].items() if each.constant is not None},
         ),
@@ -195,5 +195,10 @@ def _check_inputs(tracer: Tracer) -> None:
             tracer.note(Finding("SD101", where, what, "rename the argument of forward, or the module"))
 
 
-def _path(tracer: Tracer, name: str) -> str:
-    return next((p for p, m in tracer.module.named_modules() if m is tracer.modules[name]), name)
+def _paths(tracer: Tracer) -> dict[str, str]:
+    """Population -> path of the module that shows it: a neuron, or a max-pool that is called once per step."""
+    paths = {id(module): path for path, module in reversed(list(tracer.module.named_modules()))}
+    found = {name: paths.get(id(module), name) for name, module in tracer.modules.items()}
+    return found | {
+        next(iter(names)): path for path, names in tracer.pooled.items() if len(names) == 1 and "" not in names
+    }

@@ -10,6 +10,7 @@ import torch
 from snndeploy.frontends import sequences
 from snndeploy.frontends.arithmetic import ARITHMETIC, arithmetic
 from snndeploy.frontends.concatenation import JOINS, join
+from snndeploy.frontends.functional import FORMS, functional, is_identity
 from snndeploy.frontends.rearranging import MOVES, rearranged
 from snndeploy.frontends.recording import LIST, keep
 from snndeploy.frontends.states import refused_as_state
@@ -32,14 +33,22 @@ READS = {"__bool__", "item", "tolist", "numpy", "__float__", "__int__", "__index
 # new tensors that only borrow shape and type
 FRESH = {"zeros_like", "ones_like", "empty_like", "full_like", "new_zeros", "new_ones", "new_full", "new_empty"}
 
+NORMS = "use nn.BatchNorm, whose statistics are fixed in eval mode: these depend on each sample"
+OUTSIDE = "use a spiking neuron there; of the output, take it of what the module returns, as in the loss"
+
 FIXES = {
     "setitem": LIST,
-    "linear": "use an nn.Linear module",
-    "matmul": "use an nn.Linear module",
-    "conv2d": "use an nn.Conv2d module",
-    "avg_pool2d": "use an nn.AvgPool2d module",
-    "max_pool2d": "use an nn.MaxPool2d module behind spikes, where it is exact; else nn.AvgPool2d, which is linear",
-    "dropout": "use an nn.Dropout module, which eval() turns off",
+    "dropout": "say F.dropout(x, p, training=self.training), or use an nn.Dropout module, which eval() turns off",
+    "layer_norm": NORMS,
+    "group_norm": NORMS,
+    "instance_norm": NORMS,
+    "softmax": OUTSIDE,
+    "log_softmax": OUTSIDE,
+    "sigmoid": OUTSIDE,
+    "argmax": OUTSIDE,
+    "einsum": "use an nn.Linear module, or x @ self.weight",
+    "max_pool1d_with_indices": "use return_indices=False: a place in a window is no spike",
+    "max_pool2d_with_indices": "use return_indices=False: a place in a window is no spike",
     "relu": "use a spiking neuron, or leave it out",
 }
 
@@ -103,8 +112,10 @@ def _meant(tracer: Tracer, name: str, func: Any, args: tuple[Any, ...], kwargs: 
         return tracer.unknown(result)
     if name in ARITHMETIC:
         return arithmetic(tracer, name, args, kwargs, result)
-    if name == "dropout" and kwargs.get("training", args[2] if len(args) > 2 else True) is False:
+    if is_identity(name, args, kwargs):
         return tracer.like(first, result)
+    if name in FORMS:
+        return functional(tracer, name, args, kwargs, result)
     clean = name.strip("_")
     tracer.refuse(
         "SD302",

@@ -72,7 +72,7 @@ def trace_steps(tracer: Tracer) -> Stepping:
     nothing = Stepping(tracer.batch, tracer.arguments, steps=tracer.steps, time=tracer.time, held=tracer.held)
     feeds: dict[str, Place] = {}
     results: list[Any] = []
-    with preserved(module), torch.no_grad():
+    with preserved(module), torch.no_grad(), tracer.constants:
         _replace_forwards(tracer)
         try:
             if tracer.time == "outside":

@@ -8,7 +8,7 @@ the loop over time inside is called once, for all steps of the sample; a neuron'
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal
 
 import torch
@@ -17,6 +17,7 @@ from torch import nn
 from snndeploy.errors import Finding, SnnDeployError
 from snndeploy.frontends import layers, neurons
 from snndeploy.frontends.arguments import Arguments
+from snndeploy.frontends.constants import Constants
 from snndeploy.frontends.layer_calls import call_layer
 from snndeploy.frontends.max_pool import POOLS, call_pool
 from snndeploy.frontends.neuron_calls import call_neuron
@@ -65,10 +66,11 @@ class Tracer:
         # a neuron was called several times in a step; the axis of time was taken apart
         self.loops = self.took = False
         self.affines: dict[tuple[str, Shape], Affine] = {}
-        # (path of a max-pool, what it pools) -> its population
-        self.pools: dict[tuple[str, str], str] = {}
-        self.binary = {name for name, each in inputs.items() if each.kind == "binary"}
-        self.constants = {id(p) for m in module.modules() if type(m) not in neurons.FAMILIES for p in _own(m)}
+        # (path of a max-pool, what it pools) -> its populations, with what each got in which step
+        self.pools: dict[tuple[str, str], list[tuple[str, dict[int, Sum]]]] = {}
+        # path of a max-pool -> its populations; "" where a call shows something else than one step of one of them
+        self.pooled: dict[str, set[str]] = {}
+        self.constants = Constants(_named(module))
         self.stack: list[str] = []
         self.findings: list[Finding] = []
         self.arrivals: list[dict[str, Sum]] = []
@@ -113,7 +115,7 @@ class Tracer:
 
     def is_silence(self, tensor: torch.Tensor) -> bool:
         """A tensor of zeros that stands for what was emitted before the first step."""
-        if id(tensor) in self.constants or (self.time == "outside" and self.step == self.shown - 1):
+        if id(tensor) in self.constants.ids or (self.time == "outside" and self.step == self.shown - 1):
             return False
         return not bool(torch.count_nonzero(tensor))
 
@@ -167,6 +169,9 @@ class Tracer:
         return run
 
 
-def _own(module: nn.Module) -> list[torch.Tensor]:
-    """Parameters and buffers of a module itself."""
-    return [*module.parameters(recurse=False), *module.buffers(recurse=False)]
+def _named(module: nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
+    """Parameters and buffers by path, but those of neurons."""
+    for path, each in module.named_modules():
+        if type(each) not in neurons.FAMILIES:
+            for name, tensor in (*each.named_parameters(recurse=False), *each.named_buffers(recurse=False)):
+                yield f"{path}.{name}" if path else name, tensor

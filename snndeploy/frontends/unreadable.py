@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
+from torch.nn.modules.lazy import LazyModuleMixin
 
 from snndeploy.errors import Finding
 from snndeploy.frontends.layers import LAYERS
@@ -14,11 +15,26 @@ if TYPE_CHECKING:
     from snndeploy.frontends.tracer import Tracer
 
 
+# hooks of torch itself, by class -> how they are made permanent
+UNHOOK = {
+    "WeightNorm": "torch.nn.utils.remove_weight_norm(layer)",
+    "SpectralNorm": "torch.nn.utils.remove_spectral_norm(layer)",
+    "BasePruningMethod": "torch.nn.utils.prune.remove(layer, 'weight')",
+}
+
+
+def _kind(hook: Any) -> str:
+    return next((each.__name__ for each in type(hook).__mro__ if each.__name__ in UNHOOK), "")
+
+
 def unreadable(tracer: Tracer) -> Iterator[Finding]:
     """What cannot even be traced."""
     for path, each in tracer.module.named_modules():
         where = tracer.named(path)
-        if isinstance(each, torch.jit.ScriptModule):
+        if isinstance(each, LazyModuleMixin) and each.has_uninitialized_params():  # type: ignore[misc]
+            what = f"{type(each).__name__} has no weights yet"
+            yield Finding("SD301", where, what, "call the module once, as module(sample[0]), before capture")
+        elif isinstance(each, torch.jit.ScriptModule):
             what = "it is compiled TorchScript, whose neurons cannot be read"
             yield Finding("SD301", where, what, "capture the module as it was before torch.jit")
         elif type(each) in LAYERS:
@@ -35,7 +51,9 @@ def changes_by_call(tracer: Tracer) -> Iterator[Finding]:
         where = tracer.named(path)
         if each._forward_hooks or each._forward_pre_hooks:
             what = "it has forward hooks, which can change what it computes"
-            yield Finding("SD314", where, what, "remove them before capture: handle.remove()")
+            hooks = [*each._forward_hooks.values(), *each._forward_pre_hooks.values()]
+            fix = next((UNHOOK[name] for hook in hooks if (name := _kind(hook)) in UNHOOK), "handle.remove()")
+            yield Finding("SD314", where, what, f"remove them before capture: {fix}")
         drops = isinstance(each, torch.nn.modules.dropout._DropoutNd)
         if each.training and (drops or isinstance(each, torch.nn.modules.batchnorm._BatchNorm)):
             what = f"{type(each).__name__} is in training mode"

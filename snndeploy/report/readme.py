@@ -133,7 +133,7 @@ def layers() -> str:
     import_module("snndeploy.frontends.layer_calls")
     names = ", ".join(f"`{cls.__name__}`" for cls in LAYERS if cls.__module__.startswith("torch."))
     return (
-        f"{names}, `MaxPool1d` and `MaxPool2d` of spikes, `torch.cat`, slices, "
+        f"{names}, max-pools of spikes, `torch.cat`, slices, "
         "reshapes and other operations that only move numbers, `+`, `-`, constants and constant factors, "
         "`nn.Sequential`, `SequentialState`, and any `nn.Module` whose `forward` does one step or holds the "
         "loop over time"

@@ -68,7 +68,10 @@ def test_max_pool_on_a_chip():
 @pytest.mark.parametrize(
     ("layers", "text"),
     [
-        ([nn.Conv2d(1, 2, 3), nn.MaxPool2d(2), lif()], "maximum of values that are not the spikes.*average"),
+        (
+            [nn.Conv2d(1, 2, 3), nn.MaxPool2d(2), lif()],
+            "maximum of values .* weighted sums of what 'input'.*average",
+        ),
         ([nn.Conv2d(1, 2, 3), lif(), nn.AvgPool2d(2), nn.MaxPool2d(2), lif()], "maximum of values"),
         ([nn.Conv2d(1, 2, 3), lif(), nn.AdaptiveAvgPool2d(4), lif()], "windows differ.*divides"),
         ([nn.Conv2d(1, 2, 3), lif(), nn.LPPool2d(2, 2), lif()], "norm_type 2.*norm_type=1"),
