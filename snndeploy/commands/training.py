@@ -31,11 +31,14 @@ def finetune(
     epochs: Epochs = 30,
     batch: Annotated[int, typer.Option("--batch", help="Samples per update.")] = 32,
     lr: Lr = 0.03,
+    imitate: Annotated[
+        float, typer.Option("--imitate", help="0..1: how much the float network's spikes count against the labels.")
+    ] = 0.5,
     learn: Annotated[str, typer.Option("--learn", help="Of weight, bias, threshold.")] = "weight,bias",
     surrogate: Annotated[
         str, typer.Option("--surrogate", help="Stands for the derivative of a spike.")
     ] = "fast_sigmoid",
-    slope: Annotated[float, typer.Option("--slope", help="Of the surrogate, per threshold.")] = 5.0,
+    slope: Annotated[float, typer.Option("--slope", help="Of the surrogate, per threshold.")] = 10.0,
     seed: Annotated[int, typer.Option("--seed", help="Of the order of the samples.")] = 0,
     device: Annotated[str, typer.Option("--device", help="cpu or cuda.")] = "cpu",
     reading: opt.Reading = opt.UNSAID,
@@ -62,6 +65,7 @@ def finetune(
             epochs=epochs,
             batch=batch,
             lr=lr,
+            imitate=imitate,
             learn=opt.words(learn),
             surrogate=surrogate,
             slope=slope,

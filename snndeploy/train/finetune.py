@@ -2,34 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import partial
-from math import cos, pi
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 
 from snndeploy.engines import run
 from snndeploy.errors import Finding, error, raise_errors
 from snndeploy.network.arrays import Array
 from snndeploy.network.inputs import as_inputs
 from snndeploy.network.network import Network
-from snndeploy.network.registers import Registers
 from snndeploy.network.rule import Reset, Rule
 from snndeploy.quantize import quantize
 from snndeploy.quantize.certificate import overflows
 from snndeploy.targets import Target, load
 from snndeploy.train.integers import Deployed
-from snndeploy.train.steps import Steps
-
-Progress = Callable[[int, int, str], None]
-LEARN = ("weight", "bias", "threshold")
-# factors to try; not lower, or a network that knows nothing yet would have nothing to learn from
-SHARPNESS = np.logspace(0.7, 4, 34)
+from snndeploy.train.tuning import SETTINGS, Progress, State, Tuning, tune
 
 
 @dataclass(frozen=True)
@@ -49,14 +40,14 @@ class FineTuned:
         network: the integer form, fine-tuned.
         start: the integer form that training started from.
         stages: accuracy as captured, with another reset where one was asked for, rounded, and fine-tuned.
-        history: (loss, accuracy) on the training samples, before training and after each epoch.
+        history: loss and accuracy on the training samples, before training and after each epoch.
         changed: projection -> share of its mantissas that moved.
     """
 
     network: Network
     start: Network
     stages: tuple[Stage, ...]
-    history: tuple[tuple[float, float], ...]
+    history: tuple[State, ...]
     changed: Mapping[str, float]
 
     def __str__(self) -> str:
@@ -72,7 +63,7 @@ class FineTuned:
     def as_dict(self) -> dict[str, Any]:
         return {
             "stages": [vars(stage) for stage in self.stages],
-            "history": [{"loss": loss, "accuracy": share} for loss, share in self.history],
+            "history": [vars(state) for state in self.history],
             "changed": dict(self.changed),
         }
 
@@ -95,20 +86,6 @@ def with_reset(network: Network, kind: str) -> Network:
     return network.with_(populations=tuple(changed), source=None)
 
 
-def scores(network: Network, emitted: Mapping[str, Tensor]) -> Tensor:
-    """What the decision compares, (batch, classes): spikes per step, or the membrane in float units."""
-    rule = network.decision
-    assert rule is not None
-    x = emitted[rule.population].flatten(2)
-    if rule.rule == "spike-count":
-        return x.mean(dim=0)
-    registers = network.population[rule.population].rule
-    assert isinstance(registers, Registers)
-    scale = torch.as_tensor(np.broadcast_to(registers.scale, network.shapes[rule.population]).ravel().copy())
-    v = x / scale.to(x.device)
-    return v[-1] if rule.rule == "last-v" else v.amax(dim=0)
-
-
 def finetune(
     network: Network,
     target: str | Target,
@@ -116,15 +93,9 @@ def finetune(
     *,
     test: tuple[Any, Any] | None = None,
     reset: str | None = None,
-    epochs: int = 30,
-    batch: int = 32,
-    lr: float = 0.03,
-    learn: tuple[str, ...] = ("weight", "bias"),
-    surrogate: str = "fast_sigmoid",
-    slope: float = 5.0,
-    seed: int = 0,
-    device: str = "cpu",
+    how: Tuning | None = None,
     progress: Progress | None = None,
+    **settings: Any,
 ) -> FineTuned:
     """Trains the integer form of a network with the deployed arithmetic in the forward pass, bit for bit.
 
@@ -139,10 +110,8 @@ def finetune(
         test: samples and labels that only the report looks at.
         reset: "to-zero": the float network's neurons are reset to zero in the step of the spike instead of as they
             were trained, for targets that have nothing else. The stages say what that costs.
-        lr: steps of the mantissas' grid per update, at most.
-        learn: of "weight", "bias", "threshold".
-        surrogate, slope: see `train.surrogate`; the slope is per threshold.
-        device: "cpu" or "cuda".
+        how: the settings; single ones by name: epochs, batch, lr, learn, imitate, surrogate, slope, seed, device (see
+            `train.tuning.Tuning`).
 
     Returns:
         The network of the epoch with the least loss on all training samples, the start among them.
@@ -152,7 +121,13 @@ def finetune(
             (SD1xx, SD807); training left the registers (SD608).
     """
     chip = load(target)
-    raise_errors(_wrong(network, epochs, batch, lr, learn, device))
+    unknown = sorted(set(settings) - set(SETTINGS))
+    if unknown:
+        raise error(
+            "SD807", f"setting {unknown[0]!r}", "there is no such setting", f"choose from {', '.join(SETTINGS)}"
+        )
+    how = replace(how or Tuning(), **settings)
+    raise_errors([*how.findings(), *_undecided(network)])
     inputs, labels = _samples(network, data, "data")
     held = None if test is None else _samples(network, test, "test")
     stages: list[Stage] = []
@@ -161,7 +136,7 @@ def finetune(
         shares = [_accuracy(of, *samples) for samples in ((inputs, labels), held) if samples is not None]
         stages.append(Stage(name, shares[0], shares[1] if held is not None else None))
 
-    start = network
+    start, taught = network, network
     if network.form == "float":
         stage("float", network)
         if reset is not None:
@@ -174,32 +149,31 @@ def finetune(
     inputs = as_inputs(start, {each.name: inputs[each.name] for each in start.given})  # with its constant ones
     largest = dict.fromkeys(start.shapes, 1)
     largest |= {name: max(1, int(np.abs(array).max())) for name, array in inputs.items()}
-    torch.manual_seed(seed)
-    module = Deployed(start, largest, learn, (surrogate, slope), device)
-    history = _train(module, inputs, labels, epochs, batch, lr, seed, device, progress)
+    torch.manual_seed(how.seed)
+    module = Deployed(start, largest, how.learn, (how.surrogate, how.slope), how.device)
+    teacher = _spikes(taught, start, inputs) if how.imitate else {}
+    history = tune(module, inputs, labels, teacher, how, progress)
     tuned = module.deployed()
-    tuned = tuned.with_(provenance={**tuned.provenance, "fine-tuned": f"{epochs} epochs on {len(labels)} samples"})
+    tuned = tuned.with_(provenance={**tuned.provenance, "fine-tuned": f"{how.epochs} epochs on {len(labels)} samples"})
     raise_errors(overflows(tuned, chip, largest))
     stage("integers, fine-tuned", tuned)
     return FineTuned(tuned, start, tuple(stages), tuple(history), _changed(start, tuned))
 
 
-def _wrong(network: Network, epochs: int, batch: int, lr: float, learn: tuple[str, ...], device: str) -> list[Finding]:
-    found = []
-    if network.decision is None:
-        fix = "capture(..., decision='spike-count'), or net.with_(decision=Decision(population))"
-        found.append(Finding("SD807", "network", "it decides nothing, so nothing can be learned", fix))
-    if epochs < 1 or batch < 1 or not 0 < lr < float("inf"):
-        what = f"epochs = {epochs} and batch = {batch} must be at least 1, lr = {lr:g} finite and above 0"
-        found.append(Finding("SD807", "finetune", what))
-    unknown = [each for each in learn if each not in LEARN]
-    if unknown or not learn:
-        found.append(Finding("SD807", f"learn {tuple(learn)}", "that cannot learn", f"choose from {', '.join(LEARN)}"))
-    if device not in ("cpu", "cuda"):
-        found.append(Finding("SD807", f"device {device!r}", "there is no such device", "choose from cpu, cuda"))
-    elif device == "cuda" and not torch.cuda.is_available():
-        found.append(Finding("SD807", "device 'cuda'", "torch finds no CUDA device here", "device='cpu'"))
-    return found
+def _undecided(network: Network) -> list[Finding]:
+    if network.decision is not None:
+        return []
+    fix = "capture(..., decision='spike-count'), or net.with_(decision=Decision(population))"
+    return [Finding("SD807", "network", "it decides nothing, so nothing can be learned", fix)]
+
+
+def _spikes(taught: Network, start: Network, inputs: Mapping[str, Array]) -> dict[str, Array]:
+    """What a float network emits in the populations that spike in both; nothing for an integer one."""
+    if taught.form == "integer":
+        return {}
+    trace = run(taught, {each.name: inputs[each.name] for each in taught.given}, "torch", ("spikes",))
+    both = {name: array for name, array in trace.spikes.items() if name in start.population}
+    return {name: array for name, array in both.items() if start.population[name].rule.spiking and array.any()}
 
 
 def _samples(network: Network, given: tuple[Any, Any], where: str) -> tuple[dict[str, Array], Array]:
@@ -232,81 +206,3 @@ def _changed(start: Network, tuned: Network) -> dict[str, float]:
     before = {p.name: values_of(weighted_map(p)[1]) for p in start.projections}
     after = {p.name: values_of(weighted_map(p)[1]) for p in tuned.projections}
     return {name: float(np.mean(before[name] != after[name])) for name in before}
-
-
-def _train(
-    module: Deployed,
-    inputs: Mapping[str, Array],
-    labels: Array,
-    epochs: int,
-    batch: int,
-    lr: float,
-    seed: int,
-    device: str,
-    progress: Progress | None,
-) -> list[tuple[float, float]]:
-    order = torch.Generator().manual_seed(seed)
-    groups = [
-        {"params": [link.weight], "lr": lr * link.form.step}
-        for link in module.links.values()
-        if link.weight.requires_grad
-    ]
-    groups += [
-        {"params": [each], "lr": lr * max(1.0, float(each.detach().abs().mean()) / 256)}
-        for cells in module.cells.values()
-        for each in (cells.bias, cells.vth)
-        if each.requires_grad
-    ]
-    optimizer = Steps(groups)
-    parts = -(-len(labels) // batch)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, partial(_pace, steps=epochs * parts))
-    x = {name: torch.as_tensor(array, dtype=torch.float32, device=device) for name, array in inputs.items()}
-    y = torch.as_tensor(labels, device=device)
-    compared = _compared(module, x, len(y), batch)
-    sharpness = _sharpness(compared, y)
-    history = [_state(sharpness * compared, y)]
-    best = {name: each.clone() for name, each in module.state_dict().items()}
-    for epoch in range(epochs):
-        for k, part in enumerate(torch.split(torch.randperm(len(labels), generator=order), batch)):
-            part = part.to(device)
-            logits = sharpness * scores(module.network, module({name: each[:, part] for name, each in x.items()}))
-            loss = cross_entropy(logits, y[part])
-            optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-            schedule.step()
-            module.confine()
-            if progress is not None:
-                text = f"epoch {epoch + 1} of {epochs}, loss {loss.item():.3f}, before {history[0][0]:.3f}"
-                progress(epoch * parts + k + 1, epochs * parts, text)
-        now = _state(sharpness * _compared(module, x, len(y), batch), y)
-        if now[0] < min(history)[0]:
-            best = {name: each.clone() for name, each in module.state_dict().items()}
-        history.append(now)
-    module.load_state_dict(best)
-    return history
-
-
-def _pace(k: int, steps: int) -> float:
-    """Slowly up, until the optimizer knows the sizes of the gradients, then down along a cosine."""
-    rising = max(1, steps // 10)
-    return (k + 1) / rising if k < rising else (1 + cos(pi * (k - rising) / max(1, steps - rising))) / 2
-
-
-@torch.no_grad()
-def _compared(module: Deployed, x: Mapping[str, Tensor], count: int, batch: int) -> Tensor:
-    parts = torch.split(torch.arange(count), batch)
-    rows = [scores(module.network, module({name: each[:, part] for name, each in x.items()})) for part in parts]
-    return torch.cat(rows)
-
-
-def _state(logits: Tensor, y: Tensor) -> tuple[float, float]:
-    """(loss, accuracy)."""
-    return cross_entropy(logits, y).item(), (logits.argmax(dim=1) == y).double().mean().item()
-
-
-def _sharpness(compared: Tensor, y: Tensor) -> float:
-    """By what the compared numbers are multiplied: the factor of least cross-entropy before training, so that the loss
-    is about the samples in doubt, not about making all numbers larger (temperature scaling: Guo et al., ICML 2017)."""
-    losses = [cross_entropy(float(factor) * compared, y).item() for factor in SHARPNESS]
-    return float(SHARPNESS[int(np.argmin(losses))])
