@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install
 
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help setup demo test lint readme wheel clean
+.PHONY: help setup demo test lint readme classes wheel clean
 .DEFAULT_GOAL := help
 
 help:
@@ -18,6 +18,7 @@ help:
 	@echo "make test     ruff, mypy and all tests"
 	@echo "make lint     ruff and mypy"
 	@echo "make readme   write the tables of README.md again"
+	@echo "make classes  measure every neuron class on every engine again (half an hour), for the README"
 	@echo "make wheel    build the wheel into dist/"
 	@echo "make clean    remove what was built; .venv stays"
 
@@ -47,6 +48,10 @@ test: lint
 	@$(BIN)/python -m pytest -q -n $(WORKERS)
 
 readme: $(READY)
+	@$(BIN)/python -m snndeploy.report.readme README.md
+
+classes: $(READY)
+	@$(BIN)/python -W ignore -m snndeploy.report.classes docs/classes.json
 	@$(BIN)/python -m snndeploy.report.readme README.md
 
 wheel: $(READY)

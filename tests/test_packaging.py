@@ -11,7 +11,18 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-TOP = {"pyproject.toml", "README.md", "Makefile", "LICENSE", "snndeploy", "models", "targets", "tests", "examples"}
+TOP = {
+    "pyproject.toml",
+    "README.md",
+    "Makefile",
+    "LICENSE",
+    "snndeploy",
+    "models",
+    "targets",
+    "tests",
+    "examples",
+    "docs",
+}
 
 
 def run(*command, **settings):
