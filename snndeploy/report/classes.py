@@ -31,10 +31,11 @@ from snndeploy.network import Network
 from snndeploy.network.arrays import Array
 from snndeploy.quantize import quantize
 from snndeploy.report.exporters import exported, imported, played, quiet, through_file
-from snndeploy.report.variants import ALONE, DT, Variant, shown, variants
+from snndeploy.report.stacks import ALONE, DT, sample, shown, stacked
+from snndeploy.report.variants import Variant, variants
 from snndeploy.targets import load, shipped
 
-SEEDS = 5
+SEEDS = 3
 ENGINES = ("reference", "torch", "lava")
 OTHER = {"snntorch": "norse", "norse": "snntorch"}
 LIBRARIES = ("snntorch", "norse", "nir", "nirtorch", "torch", "lava-nc", "numpy")
@@ -53,12 +54,12 @@ def columns() -> tuple[str, ...]:
 
 def measure(variant: Variant, seed: int) -> dict[str, str]:
     """One network in all columns."""
-    module, x = variant.module(seed), variant.sample(seed + 1)
+    own, x = stacked(variant, seed), sample(seed + 1)
     cells = dict.fromkeys(columns(), "-")
     with quiet():
-        _ours(variant, module, x, cells)
+        _ours(variant, own, x, cells)
         if variant.name not in ALONE:
-            _theirs(variant, module, x, cells)
+            _theirs(variant, own, x, cells)
     return cells
 
 
