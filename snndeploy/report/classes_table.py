@@ -35,8 +35,8 @@ membranes of readouts; *the other library* runs a module rebuilt from the networ
 the integers on `reference`, `torch` and `lava`, bit for bit. A tie is proven by replay.
 
 The two last columns: the library's own exporter as it is called by default, a file, an importer; the part of the
-output's bins that differ, or what was raised, and where. *At best*: with the best arguments that these functions
-have (dt of Norse's two, its reset method).
+output's bins that differ, or what was raised, and where (module: in the network itself). *At best*: with the best
+arguments that these functions have (dt of Norse's two, its reset method).
 
 Refused: {codes}.
 
@@ -60,12 +60,15 @@ class Cell:
 
     def __str__(self) -> str:
         ties = sum(int(word.split()[1]) for word in self.words if word.startswith("ties"))
-        parts = [f"exact but {ties} tie{'s' * (ties > 1)}" if ties else "exact"] if "exact" in self.key else []
-        parts += [kind for kind in self.key if kind not in ("exact", "differs")]
-        missed = sorted(_part(word) for word in self.words if word.startswith("differs"))
-        if missed:
-            low, high = (f"{100 * part:.{0 if part >= 0.01 else 2}f}" for part in (missed[0], missed[-1]))
+        parts = [kind for kind in self.key if kind not in ("exact", "differs")]
+        missed = sorted(_part(word) if word.startswith("differs") else 0.0 for word in self.words)
+        if self.key == ("exact",):
+            parts.append(f"exact but {ties} tie{'s' * (ties > 1)}" if ties else "exact")
+        elif "differs" in self.key:
+            low, high = (f"{100 * part:.{2 if 0 < part < 0.01 else 0}f}" for part in (missed[0], missed[-1]))
             parts.append(f"{low} %" if low == high else f"{low}-{high} %")
+        elif "exact" in self.key:
+            parts.append(f"exact {sum(_kind(word) == 'exact' for word in self.words)} of {len(self.words)} times")
         return "; ".join(parts)
 
 

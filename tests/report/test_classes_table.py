@@ -80,7 +80,8 @@ def test_nothing_is_lost_when_rows_are_joined():
         (("differs 200/2000", "differs 100/2000"), "5-10 %"),
         (("differs 3/2000",), "0.15 %"),
         (("import AttributeError",), "`AttributeError` (import)"),
-        (("exact", "differs 200/2000"), "exact; 10 %"),
+        (("exact", "differs 200/2000"), "0-10 %"),
+        (("exact", "ties 1", "refused SD608"), "refused SD608; exact 2 of 3 times"),
     ],
 )
 def test_words_become_text(words, text):
