@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import prod
 
@@ -10,7 +11,7 @@ import numpy as np
 
 from snndeploy.frontends.nir.graph import NEURONS, Node
 from snndeploy.frontends.nir.linear import LINEAR, NEURONS_LIMIT, Linear, MisfitError, fitted, linear, rank
-from snndeploy.frontends.nir.misshapen import believed, corrected
+from snndeploy.frontends.nir.misshapen import believed, corrected, unbatched
 from snndeploy.frontends.nir.nested import Flat, Notes
 from snndeploy.network.arrays import Array
 from snndeploy.network.maps import Shape
@@ -114,7 +115,8 @@ def infer(flat: Flat, notes: Notes) -> Shaped:
             continue
         pending.discard(name)
         source = next(b for b in before[name] if b in shaped.out)
-        _arrive(shaped, name, shaped.out[source], notes, shaped.wrong.get(source))
+        follow = [flat.nodes[n] for n in after[name]]
+        _arrive(shaped, name, shaped.out[source], notes, shaped.wrong.get(source), follow)
         ready += [n for n in after[name] if n in pending and name in shaped.out]
     if not notes.fatal():
         for name in sorted(pending):
@@ -140,11 +142,25 @@ def _input_shape(name: str, node: Node, consumers: list[Node], notes: Notes) -> 
     return shape
 
 
-def _arrive(shaped: Shaped, name: str, shape: Shape, notes: Notes, wrong: Shape | None = None) -> None:
-    """Fits node `name` to the shape that arrives, and notes what leaves. `wrong`: what nir takes for that shape."""
+def _arrive(
+    shaped: Shaped,
+    name: str,
+    shape: Shape,
+    notes: Notes,
+    wrong: Shape | None = None,
+    follow: Sequence[Node] = (),
+) -> None:
+    """Fits node `name` to the shape that arrives, and notes what leaves.
+
+    Args:
+        wrong: what nir takes for that shape.
+        follow: the nodes behind it.
+    """
     node = shaped.flat.nodes[name]
     if wrong is not None:
         node = corrected(name, node, wrong, shape, notes)
+    if node.type == "Flatten" and shape:
+        node = unbatched(name, node, shape, follow, notes)
     taken = wrong or shape
     try:
         if node.type == "Output" or node.type == "Pass":

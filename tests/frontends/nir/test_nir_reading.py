@@ -473,3 +473,32 @@ def test_groups(tmp_path: Path, dims: int, declared: bool) -> None:
     f = torch.conv2d if dims == 2 else torch.conv1d
     wanted = f(*map(torch.tensor, (x * 1.0, weight, bias)), padding=1, groups=3)
     assert np.allclose(run(read(path, DT), x[:, None]).v["o"][:, 0], wanted.numpy())
+
+
+def flattened(path: Path, start: int, end: int, rows: int, shape: tuple[int, ...] = (2, 3, 4)) -> Path:
+    weight = np.arange(2.0 * rows).reshape(2, rows)
+    nodes = {"i": nir.Input(np.array(shape)), "f": nir.Flatten(np.array(shape), start, end), "a": nir.Linear(weight)}
+    return save(path, {**nodes, "o": nir.Output(np.array([2]))}, [("i", "f"), ("f", "a"), ("a", "o")], check=False)
+
+
+@pytest.mark.parametrize(("start", "end"), [(1, -1), (1, 3)])
+def test_a_flatten_that_counts_a_batch_axis(tmp_path: Path, start: int, end: int) -> None:
+    """As torch's, whose first axis is the batch: what follows takes everything."""
+    report = inspect(flattened(tmp_path / "x.nir", start, end, 24), DT)
+    assert report.network is not None, report
+    assert any("count a batch axis, as what follows takes 24 numbers" in line for line in report.repairs)
+    x = np.random.default_rng(0).random((4, 1, 2, 3, 4))
+    assert np.allclose(
+        run(report.network, x > 0.5).v["o"][:, 0], (x > 0.5).reshape(4, 24) @ np.arange(48).reshape(2, 24).T
+    )
+
+
+def test_a_flatten_that_fits_is_taken_at_its_word(tmp_path: Path) -> None:
+    for start, end, rows, shape in ((1, -1, 12, (2, 3, 4)), (0, -1, 24, (2, 3, 4)), (1, -1, 4, (3, 2, 2))):
+        path = flattened(tmp_path / "x.nir", start, end, rows, shape)
+        if start:
+            # (2, 12) and (3, 4): the weight is applied to the last axis, so that the output has two axes
+            assert f"what arrives is ({shape[0]}, 2)" in refusal(path, DT)
+        else:
+            assert "batch axis" not in str(inspect(path, DT))
+    assert "a weight of shape (2, 7) cannot take (2, 12)" in refusal(flattened(tmp_path / "x.nir", 1, -1, 7), DT)
