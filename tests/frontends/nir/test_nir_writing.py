@@ -378,3 +378,61 @@ def test_what_overflows_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SnnDeployError, match="SD414 node 'lif', r: it is too large"):
         write(network.with_(populations=(Population("lif", (5,), rule),)), tmp_path / "x.nir")
     assert list(tmp_path.iterdir()) == []
+
+
+def every_type() -> Network:
+    """What each type of node is for, in one network."""
+    none, rng = Reset("none"), np.random.default_rng(2)
+
+    def dense(rows: int, columns: int) -> Dense:
+        return Dense(rng.normal(0.3, 0.5, (rows, columns)))
+
+    conv = Conv(rng.normal(0.2, 0.4, (2, 1, 3)), (1,), ((1, 1),), (1,))
+    kernel = Conv(rng.normal(0.2, 0.4, (2, 1, 3, 3)), padding=((1, 1), (1, 1)))
+    fire = Rule(single(0.75), 0.5)
+    populations = {
+        "line": ((2, 6), fire),
+        "image": ((2, 4, 4), fire),
+        "lif": ((3,), replace(fire, bias=0.1, receptors=(Receptor(constant=np.array([0.1, 0.0, -0.1])),))),
+        "cuba": ((3,), replace(fire, receptors=(Receptor(single(0.6)),))),
+        "if_": ((3,), Rule(1.0, 0.7)),
+        "i": ((3,), Rule(1.0, None, (Receptor(0.0, 0.5),), reset=none)),
+        "li": ((3,), Rule(single(0.9), None, reset=none)),
+        "cubali": ((3,), Rule(single(0.9), None, (Receptor(single(0.5)),), reset=none)),
+        "threshold": ((3,), Rule(0.0, 0.4, reset=none)),
+        "out": ((3,), fire),
+    }
+    pools = {kind: Pool((2, 2), (2, 2), (0, 0), kind) for kind in ("sum", "average")}
+    projections = [
+        Projection("in1", "line", (conv,)),
+        Projection("in2", "image", (kernel,)),
+        Projection("line", "lif", (Flatten(0, -1, 2), dense(3, 12))),
+        Projection("image", "cuba", (pools["sum"], Flatten(0, -1, 3), dense(3, 8))),
+        Projection("image", "if_", (pools["average"], Flatten(0, -1, 3), dense(3, 8)), delay=2),
+        Projection("lif", "i", (Scale(np.array([0.5, 0.25, 1.5])),)),
+        Projection("cuba", "li", (dense(3, 3),)),
+        Projection("cuba", "cubali", (dense(3, 3),)),
+        Projection("if_", "threshold", (dense(3, 3),)),
+        *(Projection(name, "out", (dense(3, 3),)) for name in ("i", "li", "cubali", "threshold")),
+    ]
+    inputs = (Input("in1", (1, 6)), Input("in2", (1, 4, 4)))
+    made = tuple(Population(name, shape, rule) for name, (shape, rule) in populations.items())
+    return Network(1e-3, inputs, made, tuple(projections), ("out",))
+
+
+@pytest.mark.usefixtures("in_process")
+def test_every_type_of_node_is_written_and_says_the_same_alone(tmp_path: Path) -> None:
+    from snndeploy.frontends.nir.graph import REQUIRED
+    from snndeploy.frontends.nir.styles import plain
+
+    network = every_type()
+    assert {node.type for node in plain(network).graph.nodes.values()} == set(REQUIRED)
+    survives(network, tmp_path / "x.nir")
+    alone = read(tmp_path / "x.nir", 1e-3, ignore_block=True)
+    spikes = spikes_for(np.random.default_rng(0), network, 40, 3)
+    ours, theirs = run(network, spikes, record=("spikes", "v")), run(alone, spikes, record=("spikes", "v"))
+    for name, v in ours.v.items():
+        np.testing.assert_allclose(theirs.v[name], v, rtol=1e-9, atol=1e-9)
+    for name, fired in ours.spikes.items():
+        assert 0 < fired.sum() < fired.size, name
+        np.testing.assert_array_equal(theirs.spikes[name], fired)
