@@ -125,6 +125,8 @@ def _viewed(
             v[name] = v[name] + view.shift + (view.jump * spikes[name] if np.any(view.jump) else 0.0)
         if not view.current and u.pop(name, None) is not None:
             notes.append(f"u is not recorded for {name!r}: the rebuilt neuron holds it in other units")
+        if not view.membrane and v.pop(name, None) is not None:
+            notes.append(f"v is not recorded for {name!r}: the rebuilt neuron resets a step earlier, and rests")
     return notes
 
 

@@ -17,8 +17,11 @@ from snndeploy.network.rule import Rule
 from snndeploy.passes.change import changed, float_rules
 
 
-def sequential(network: Network) -> Network:
+def sequential(network: Network, but: frozenset[str] = frozenset()) -> Network:
     """See the module.
+
+    Args:
+        but: populations that stay as they are.
 
     Raises:
         SnnDeployError SD605: a current that does not start at 0, or is reset or frozen together with the membrane,
@@ -27,7 +30,7 @@ def sequential(network: Network) -> Network:
     rules: dict[str, Rule] = {}
     found: list[Finding] = []
     for each, rule in float_rules(network):
-        if rule.synapse == "sequential":
+        if rule.synapse == "sequential" or each.name in but:
             continue
         for k, r in enumerate(rule.receptors):
             where = f"population {each.name!r}, receptor {k}"

@@ -13,8 +13,8 @@ from snndeploy.network.arrays import equal
 
 SNNTORCH = [("snntorch", kind, reset) for kind in ("leaky", "synaptic") for reset in SNNTORCH_RESETS]
 NORSE = [("norse", kind, ("zero", True)) for kind in ("lifbox", "lif", "iaf", "li", "libox")]
-# what Norse does not do: the residual of snnTorch's subtraction, and dropping the input after a spike
-ONLY_SNNTORCH = {("leaky", ("subtract", False)), ("synaptic", ("subtract", False)), ("synaptic", ("zero", True))}
+# what Norse does not do: the residual of snnTorch's subtraction
+ONLY_SNNTORCH = {("leaky", ("subtract", False)), ("synaptic", ("subtract", False))}
 
 
 def network_of(seed, framework, kind, reset, steps=24):

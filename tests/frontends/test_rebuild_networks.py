@@ -10,7 +10,7 @@ from rebuilding import DT, assert_same_spikes, stepped, trains
 
 import snndeploy as sd
 from snndeploy.errors import SnnDeployError
-from snndeploy.frontends.rebuild.norse import rate
+from snndeploy.frontends.rebuild.norse_cells import rate
 from snndeploy.network import (
     Adaptation,
     Conv,
@@ -28,6 +28,7 @@ from snndeploy.network import (
     Scale,
     Sparse,
 )
+from snndeploy.network.arrays import equal
 
 BOTH = pytest.mark.parametrize("framework", ["snntorch", "norse"])
 
@@ -56,12 +57,21 @@ def test_random_networks_in_snntorch(seed):
     assert_same_spikes(network, again, x["in"], least=0)
 
 
+def hard(rule):
+    """What Norse's resets cannot be: residual, and dropping a step's input where a rest is not the same."""
+    if not rule.spiking or rule.reset.when == "now" or (rule.reset.kind, rule.reset.when) == ("by", "next"):
+        return False
+    if rule.reset.kind == "to":
+        below = np.all(rule.initial <= rule.threshold)
+        return np.any(rule.beta == 1) or not below if rule.reset.when == "next" else not below
+    return rule.reset.kind == "by"
+
+
 @pytest.mark.parametrize("seed", range(50))
 def test_random_networks_in_norse(seed):
     network = float_network(np.random.default_rng(seed), PLAIN)
     x = spikes_for(np.random.default_rng(seed), network, 20, 2)
-    hard = {("residual", "by"), ("next", "to")}
-    if any(p.rule.spiking and (p.rule.reset.when, p.rule.reset.kind) in hard for p in network.populations):
+    if any(hard(p.rule) for p in network.populations):
         with pytest.raises(SnnDeployError, match=r"SD330 .*Norse resets in the step of the spike"):
             sd.to_norse(network, x)
         network = float_network(np.random.default_rng(seed), PLAIN - {"reset"})
@@ -255,15 +265,112 @@ def refused(framework, network, *texts):
 @BOTH
 def test_what_neither_has(framework):
     for text, changes in {
-        "refractory": {"refractory": Refractory(2)},
+        "refractory": {"refractory": Refractory(2, "membrane and current")},
         "adaptive": {"adaptation": Adaptation(0.9, 0.1)},
         "floor": {"floor": -0.5},
         "reset with the membrane": {"receptors": (Receptor(0.5, reset=True),)},
-        "sets in later": {"bias": 0.1, "bias_onset": 2},
     }.items():
         refused(framework, small(Rule(beta=0.9, **changes)), text, "population 'a'", "use the engine")
-    many = refused(framework, small(Rule(beta=0.9, floor=0.0, refractory=Refractory(2))), "floor", "refractory")
+    rule = Rule(beta=0.9, floor=0.0, refractory=Refractory(2))
+    many = refused(framework, small(rule), "floor", "refractory")
     assert len(many) == 2
+
+
+@pytest.mark.parametrize("steps", [1, 2, 5])
+@pytest.mark.parametrize("alpha", [0.0, 0.6])
+@pytest.mark.parametrize("more", [{}, {"bias": 0.15}, {"initial": 0.2}, {"initial": np.array([0.1, 0.2, -0.1, 0.3])}])
+def test_rest_after_a_spike_is_lifrefrac(steps, alpha, more):
+    reset = Reset("to", np.array([0.0, -0.2, 0.1, 0.2]))
+    rule = Rule(
+        beta=0.8, threshold=0.6, receptors=(Receptor(alpha),), reset=reset, refractory=Refractory(steps), **more
+    )
+    network = small(rule, (Projection("a", "a", (Dense(np.full((4, 4), -0.1)),), 1),))
+    x = x_for(network)
+    module = sd.to_norse(network, x)
+    assert [type(m).__name__ for m in module.modules() if "LIF" in type(m).__name__] == ["LIFRefracCell"]
+    assert_same_spikes(network, sd.capture(module, x["in"], DT), x["in"], least=10)
+    a, b = (sd.run(network, x, engine=e, record=("spikes", "v")) for e in ("reference", "norse"))
+    np.testing.assert_allclose(b.v["a"], a.v["a"], atol=2e-6)
+    if steps > 1:
+        refused("snntorch", network, "refractory", "norse can hold it")
+    else:
+        assert_same_spikes(network, sd.capture(sd.to_snntorch(network, x), x["in"], DT), x["in"], least=10)
+
+
+@pytest.mark.parametrize("alpha", [0.0, 0.7])
+@pytest.mark.parametrize("initial", [0.0, 0.2, np.array([0.1, 0.2, -0.1, 0.3])])
+def test_a_threshold_that_adapts_is_lsnn(alpha, initial):
+    adapting = Adaptation(np.array([0.9, 0.8, 0.95, 0.7]), 0.3, "before")
+    rule = Rule(
+        beta=0.8,
+        threshold=0.4,
+        receptors=(Receptor(alpha, 0.2, constant=0.1),),
+        bias=0.2 * np.asarray(initial),
+        reset=Reset("to", -0.1),
+        synapse="synchronous",
+        adaptation=adapting,
+        initial=initial,
+    )
+    network = small(rule, (Projection("a", "a", (Dense(np.full((4, 4), 0.2)),), 1),))
+    x = x_for(network)
+    module = sd.to_norse(network, x)
+    assert [type(m).__name__ for m in module.modules() if "LSNN" in type(m).__name__] == ["LSNNCell"]
+    assert_same_spikes(network, sd.capture(module, x["in"], DT), x["in"], least=10)
+    refused("snntorch", network, "adaptive", "norse can hold it")
+    text = "one current that starts at 0 and no bias"
+    refused("norse", small(replace(rule, bias=0.3)), text)
+    refused("norse", small(replace(rule, receptors=(Receptor(alpha, initial=0.1),))), text)
+    refused("norse", small(replace(rule, beta=1.0, bias=0.0)), "LSNNCell leaks")
+
+
+@pytest.mark.parametrize("alpha", [0.0, 0.6])
+@pytest.mark.parametrize("synapse", ["sequential", "synchronous"])
+@BOTH
+def test_what_sets_in_later(framework, alpha, synapse):
+    """A bias, a constant, always-on inputs: each from a step of its own."""
+    receptor = Receptor(alpha, constant=np.array([0.13, 0.21, 0.0, -0.1]), onset=3)
+    rule = Rule(beta=0.8, threshold=0.7123, receptors=(receptor,), bias=0.2, bias_onset=6, synapse=synapse)
+    on = (
+        Projection("on", "a", (Dense(np.full((4, 1), 0.2)),)),
+        Projection("then", "a", (Dense(np.full((4, 1), 0.1)),), 5),
+    )
+    network = small(rule, on)
+    always = (Input("on", (1,), "constant"), Input("then", (1,), "constant", 4))
+    network = network.with_(inputs=(*network.inputs, *always))
+    x = x_for(network)
+    module = build(framework, network, x)
+    assert_same_spikes(network, sd.capture(module, x["in"], DT), x["in"], least=20)
+    a, b = (sd.run(network, x, engine=e, record=("spikes", "v")) for e in ("reference", framework))
+    np.testing.assert_allclose(b.v["a"], a.v["a"], atol=2e-6)
+
+
+@pytest.mark.parametrize("kind", ["zero", "none"])
+@pytest.mark.parametrize("seed", range(5))
+def test_alpha_is_alpha_again(kind, seed):
+    import snntorch as snn
+    from torch import nn
+
+    torch.manual_seed(seed)
+    alpha = torch.rand(5) * 0.2 + 0.75
+    first = snn.Alpha(alpha=alpha, beta=alpha - 0.1, threshold=0.4, reset_mechanism=kind, init_hidden=True)
+    second = snn.Alpha(alpha=0.9, beta=0.5, threshold=0.3, reset_mechanism=kind, init_hidden=True)
+    x = np.random.default_rng(seed).random((30, 3, 4)) < 0.5
+    network = sd.capture(nn.Sequential(nn.Linear(4, 5), first, nn.Linear(5, 3), second).eval(), x * 1.0, DT)
+    module = sd.to_snntorch(network, x)
+    assert sum(isinstance(m, snn.Alpha) for m in module.modules()) == 2
+    again = sd.capture(module, x * 1.0, DT)
+    assert [equal(p.rule, q.rule) for p, q in zip(network.populations, again.populations, strict=True)] == [True, True]
+    assert_same_spikes(network, again, x * 1.0, least=10 if kind == "none" else 1)
+    trains(module, x, steps=1)
+
+
+def test_what_is_not_quite_alpha():
+    """Other gains, or something that only one of the currents gets."""
+    gain = 2.0
+    rule = Rule(0.0, 0.5, (Receptor(0.9, gain), Receptor(0.8, -gain)), reset=Reset("none"))
+    double = (Projection("in", "a", (Dense(np.full((4, 3), 0.3)),), 0, 1, name="two"),)
+    refused("snntorch", small(rule, double), "different alpha", "norse can hold it")
+    assert sd.to_norse(small(rule, double))
 
 
 def test_what_only_the_other_has():

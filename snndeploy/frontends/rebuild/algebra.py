@@ -4,6 +4,8 @@ Shift            w = v - d:  threshold, initial v and reset value less d, bias p
                  so with d = threshold - amount a neuron that subtracts its threshold subtracts any amount.
 Now and next     subtracting a right after the spike is subtracting beta·a in the next step, as the membrane decays
                  in between; the stored membranes differ by a in the step of a spike.
+Rest             a reset to a value in the next step drops that step's input: so does a rest of one step behind a reset
+                 right after the spike. The stored membranes differ in the step of a spike.
 Residual         is "now" for a reset to a value at or below the threshold.
 Current          a bias b beside a filtered current is a constant (1 - alpha)·b within it, from an initial b on.
 """
@@ -15,6 +17,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from snndeploy.errors import Finding, SnnDeployError
+from snndeploy.frontends.rebuild.late import Late, started
 from snndeploy.frontends.rebuild.layers import scaled
 from snndeploy.network.arrays import Array
 from snndeploy.network.maps import Shape, chain_apply
@@ -24,6 +27,7 @@ from snndeploy.passes import sequential
 
 Found = list[Finding]
 CODE = "SD330"
+NOBODY = "use the engine 'reference' or 'torch'"
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,11 +35,13 @@ class View:
     """How the membrane of a population is read from the module: v = v_module + shift + jump·s.
 
     current: the module's u is the population's u.
+    membrane: the membrane can be read; False where only the spikes are the network's.
     """
 
     shift: Array
     jump: Array
     current: bool = True
+    membrane: bool = True
 
 
 PLAIN = View(np.zeros(()), np.zeros(()))
@@ -66,8 +72,19 @@ def starts_above(rule: Rule) -> bool:
     return rule.threshold is not None and bool(np.any(np.asarray(rule.initial) > np.asarray(rule.threshold)))
 
 
-def settled(name: str, rule: Rule, found: Found) -> Rule:
-    """The rule without names for the same thing; finds what is not rebuilt in either framework."""
+def rests_instead(rule: Rule) -> bool:
+    """Dropping the input of the step behind a spike, and resting for it after a reset, give the same spikes."""
+    below = np.all(np.asarray(rule.reset.value) <= np.asarray(rule.threshold))
+    return rule.adaptation is None and not starts_above(rule) and not np.any(rule.beta == 1) and bool(below)
+
+
+def settled(name: str, rule: Rule, found: Found, cell: str = "", use: str = NOBODY) -> Rule:
+    """The rule without names for the same thing; finds what is not rebuilt in the framework.
+
+    Args:
+        cell: a cell of the framework that rests or adapts as this rule does, or "".
+        use: the way out.
+    """
     reset = rule.reset
     if rule.threshold is None:
         reset = Reset("none")
@@ -77,24 +94,25 @@ def settled(name: str, rule: Rule, found: Found) -> Rule:
             reset = replace(reset, when="now")
         else:
             found.append(refused(name, "its 'residual' reset is to a value above the threshold", "reset to below it"))
-    use = "use the engine 'reference' or 'torch'"
     for what, there in (
-        ("a refractory period", rule.refractory is not None),
-        ("an adaptive threshold", rule.adaptation is not None),
+        ("a refractory period", rule.refractory is not None and rule.refractory.steps > 0 and not cell),
+        ("an adaptive threshold", rule.adaptation is not None and not cell),
         ("a floor of the membrane", rule.floor is not None or rule.state_floor is not None),
         ("a current that is reset with the membrane", any(r.reset for r in rule.receptors)),
-        ("a bias that sets in later", np.any(rule.bias) and rule.bias_onset > 0),
-        ("a constant that sets in later", any(np.any(r.constant) and r.onset > 0 for r in rule.receptors)),
     ):
         if there:
             found.append(refused(name, f"it has {what}, with which it cannot be rebuilt", use))
     return replace(rule, reset=reset)
 
 
-def grounded(network: Network, found: Found) -> Network:
+def grounded(network: Network, found: Found, late: frozenset[str] = frozenset(), filtered: bool = False) -> Network:
     """Always-on inputs as constants of the receptors that they feed; synchronous populations as sequential ones.
 
     Finds what no module over one step can be.
+
+    Args:
+        late: populations that stay synchronous.
+        filtered: see `started`.
     """
     if network.form == "integer":
         found.append(
@@ -106,6 +124,7 @@ def grounded(network: Network, found: Found) -> Network:
         return network
     rules = {p.name: p.rule for p in network.populations if isinstance(p.rule, Rule)}
     kept: list[Projection] = []
+    waiting: list[Late] = []
     for p in network.projections:
         each = network.input.get(p.source)
         if each is None or each.kind != "constant":
@@ -114,15 +133,20 @@ def grounded(network: Network, found: Found) -> Network:
         rule = rules[p.target]
         receptor = rule.receptors[p.receptor]
         onset = each.onset + p.delay
-        if np.any(receptor.constant) and receptor.onset != onset:
-            found.append(refused(p.target, "its constants set in at different steps", "let them act from step 0"))
         added = chain_apply(p.maps, np.ones(each.shape))
-        new = replace(receptor, constant=np.asarray(receptor.constant) + added, onset=onset)
+        step = int(rule.synapse == "synchronous" and p.target not in late)
+        if onset > 0:
+            waiting.append((p.target, p.receptor, onset + step, added))
+            continue
+        if np.any(receptor.constant) and receptor.onset > 0:
+            waiting.append((p.target, p.receptor, receptor.onset + step, np.asarray(receptor.constant)))
+            receptor = replace(receptor, constant=np.zeros(()))
+        new = replace(receptor, constant=np.asarray(receptor.constant) + added, onset=0)
         receptors = (*rule.receptors[: p.receptor], new, *rule.receptors[p.receptor + 1 :])
         rules[p.target] = replace(rule, receptors=receptors)
     network = with_rules(network, rules, kept).with_(inputs=network.given)
     try:
-        return sequential(network)
+        return started(sequential(network, late), waiting, filtered)
     except SnnDeployError as problem:
         found += [replace(each, code=CODE) for each in problem.findings]
         return network

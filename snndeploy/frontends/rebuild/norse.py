@@ -9,6 +9,9 @@
 | by a, next | by a/beta, now |
 | no reset | by 0, now: shifted so that the threshold is 0 |
 | no threshold | LIBoxCell, LICell with a current |
+| to r, now, and rest | LIFRefracCell |
+| to r, next, which drops the input of that step | LIFRefracCell that rests for it |
+| to r, now, with a threshold that adapts and a current a step late | LSNNCell |
 | several currents, or one that LIFCell cannot have | a LIBoxCell each ("name_current") that feeds the membrane |
 
 Norse multiplies what arrives by k, so weights are divided by it. v_leak is where the membrane starts; what it adds in
@@ -21,24 +24,24 @@ from __future__ import annotations
 import warnings
 from collections import OrderedDict
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
-import torch
 from torch import nn
 
 from snndeploy.errors import Finding
 from snndeploy.frontends.rebuild.algebra import (
     CODE,
+    NOBODY,
+    PLAIN,
     Found,
     View,
-    full,
     grounded,
     head,
     narrow,
     own_threshold,
     populations,
     refused,
+    rests_instead,
     settled,
     shifted,
     subtracting,
@@ -46,15 +49,14 @@ from snndeploy.frontends.rebuild.algebra import (
     with_rules,
 )
 from snndeploy.frontends.rebuild.graph import Neuron, assemble
-from snndeploy.frontends.rebuild.layers import single
+from snndeploy.frontends.rebuild.norse_cells import cell, own_cell
 from snndeploy.network.arrays import Array, equal
 from snndeploy.network.maps import Scale
 from snndeploy.network.network import Network, Population, Projection, Source
-from snndeploy.network.rule import Receptor, Rule
+from snndeploy.network.rule import Receptor, Refractory, Rule
 from snndeploy.passes import fold_values
 
 OTHER = "snntorch can hold it: sd.to_snntorch(net)"
-NOBODY = "use the engine 'reference' or 'torch'"
 
 
 def prepare(network: Network, found: Found) -> tuple[Network, dict[str, View]]:
@@ -63,18 +65,18 @@ def prepare(network: Network, found: Found) -> tuple[Network, dict[str, View]]:
         if each.name in network.outputs and rule.spiking and np.any(rule.value != 1):
             what = f"it is an output, and its spikes are worth {rule.value.min():g}..{rule.value.max():g}, not 1"
             found.append(refused(each.name, what, OTHER))
-    network = grounded(network if network.form == "integer" else fold_values(network), found)
+    late = frozenset(each.name for each, rule in populations(network) if own_cell(rule) == "LSNN")
+    network = grounded(network if network.form == "integer" else fold_values(network), found, late)
     if found and network.form == "integer":
         return network, {}
     rules: dict[str, Rule] = {}
     views: dict[str, View] = {}
     for each, given in populations(network):
         before = len(found)
-        rule = settled(each.name, given, found)
+        rule = settled(each.name, given, found, own_cell(given))
         if len(found) > before:
             continue
-        rule, by, jump = _reset(each.name, rule, found)
-        rules[each.name], views[each.name] = rule, View(by, jump)
+        rules[each.name], views[each.name] = _reset(each.name, rule, found)
     if found:
         return network, {}
     network = _split(with_rules(network, rules), found)
@@ -97,24 +99,35 @@ def prepare(network: Network, found: Found) -> tuple[Network, dict[str, View]]:
     return ready, views
 
 
-def _reset(name: str, rule: Rule, found: Found) -> tuple[Rule, Array, Array]:
-    """A rule with a reset that Norse has, its shift and its jump."""
-    nothing = np.zeros(())
+def _reset(name: str, rule: Rule, found: Found) -> tuple[Rule, View]:
+    """A rule with a reset that Norse has, and how to read its membrane."""
     reset = rule.reset
     if rule.threshold is None:
-        return rule, nothing, nothing
+        return rule, PLAIN
     if reset.kind == "none":
         by = np.asarray(rule.threshold)
-        return replace(shifted(rule, by), threshold=np.zeros(())), by, nothing
-    if reset.when == "residual" or (reset.when == "next" and reset.kind == "to"):
+        return replace(shifted(rule, by), threshold=np.zeros(())), View(by, np.zeros(()))
+    view = PLAIN
+    if (reset.kind, reset.when) == ("to", "next") and rests_instead(rule) and rule.refractory is None:
+        rule, view = (
+            replace(rule, reset=replace(reset, when="now"), refractory=Refractory(1)),
+            replace(PLAIN, membrane=False),
+        )
+    elif reset.when == "residual" or (reset.when == "next" and reset.kind == "to"):
         what = f"its reset is {reset.kind!r}, {reset.when!r}; Norse resets in the step of the spike"
         found.append(refused(name, what, OTHER))
-        return rule, nothing, nothing
+        return rule, PLAIN
     if reset.kind == "to":
-        return rule, nothing, nothing
+        if own_cell(rule) and np.ptp(rule.initial) > 0:
+            # these cells start at one v_leak for all
+            by, moved = np.asarray(rule.initial), shifted(rule, np.asarray(rule.initial))
+            leak = np.isclose(rule.bias, (1 - np.asarray(rule.beta)) * by, rtol=1e-7, atol=0)
+            rule = replace(moved, initial=np.zeros(()), bias=np.where(leak, 0.0, moved.bias))
+            view = replace(view, shift=by)
+        return rule, view
     rule, jump = subtracting(name, rule, "now", found)
     rule, by = own_threshold(rule)
-    return rule, by, jump
+    return rule, View(by, jump)
 
 
 def _split(network: Network, found: Found) -> Network:
@@ -129,6 +142,10 @@ def _split(network: Network, found: Found) -> Network:
             rules[each.name] = _one(rule)
             continue
         if _has_a_cell(rule):
+            continue
+        if own_cell(rule) == "LSNN":
+            what = "it adapts, and LSNNCell has one current that starts at 0 and no bias beside v_leak, where it starts"
+            found.append(refused(each.name, what, NOBODY))
             continue
         for k, r in enumerate(rule.receptors):
             if not np.any(r.alpha):
@@ -175,7 +192,7 @@ def _has_a_cell(rule: Rule) -> bool:
     if len(rule.receptors) != 1:
         return False
     r = rule.receptors[0]
-    if not np.any(r.alpha):
+    if not np.any(r.alpha) and own_cell(rule) != "LSNN":
         return True
     simple = rule.threshold is None or rule.reset.kind == "to"
     leak = np.allclose(rule.bias, (1 - rule.beta) * rule.initial, rtol=1e-7, atol=0)
@@ -189,6 +206,9 @@ def _scaled(name: str, rule: Rule, found: Found) -> tuple[Rule, Array]:
         return replace(rule, bias=0.0, receptors=(Receptor(constant=narrow(r.constant + rule.bias)),)), np.ones(())
     k = 1.0 - np.asarray(rule.beta)
     if np.any(k == 0):
+        if own_cell(rule):
+            found.append(refused(name, f"beta is 1, and {own_cell(rule)}Cell leaks", NOBODY))
+            return rule, np.ones(())
         return _integrating(name, rule, found)
     own = np.where(np.asarray(r.gain) == k, 1.0, np.asarray(r.gain) / k)
     leak = k * rule.initial
@@ -215,65 +235,6 @@ def _integrating(name: str, rule: Rule, found: Found) -> tuple[Rule, Array]:
     return replace(rule, bias=0.0, receptors=(receptor,)), narrow(gain)
 
 
-def rate(k: Array, dt: float) -> torch.Tensor:
-    """tau_inv with dt·tau_inv = k in float32, as Norse multiplies; the nearest where there is none per neuron."""
-    wanted = single(k)
-    best = single(np.asarray(k, np.float64) / dt)
-    for step in (-2, -1, 1, 2):
-        tried = best.clone()
-        for _ in range(abs(step)):
-            tried = torch.nextafter(tried, torch.full_like(tried, np.inf if step > 0 else -np.inf))
-        closer = (dt * tried - wanted).abs() < (dt * best - wanted).abs()
-        best = torch.where(closer, tried, best)
-    if best.ndim == 0 and not torch.equal(dt * best, wanted):
-        # one number for all may be float64: the product is rounded once, to the type of the membrane
-        return wanted.double() / dt
-    return best
-
-
-def _cell(rule: Rule, shape: tuple[int, ...], dt: float, method: str, alpha: float) -> nn.Module:
-    import norse.torch as norse
-    from norse.torch.functional.reset import reset_subtract, reset_value
-    from norse.torch.module.leaky_integrator_box import LIBoxCell, LIBoxParameters
-
-    def tensor(value: Any) -> torch.Tensor:
-        array = narrow(np.asarray(value, np.float64))
-        return single(array if array.ndim == 0 else full(array, shape))
-
-    surrogate = {"method": method, "alpha": torch.as_tensor(alpha)}
-    r = rule.receptors[0]
-    made: nn.Module
-    leak, reset = tensor(rule.initial), tensor(rule.reset.value)
-    if not np.any(rule.beta != 1):
-        made = norse.IAFCell(norse.IAFParameters(v_th=tensor(rule.threshold), v_reset=reset, **surrogate), dt=dt)
-        return made
-    k = 1.0 - np.asarray(rule.beta)
-    mem = rate(narrow(k) if np.all(k == k.flat[0]) else full(k, shape), dt)
-    if np.any(r.alpha):
-        ks = 1.0 - np.asarray(r.alpha)
-        syn = rate(narrow(ks) if np.all(ks == ks.flat[0]) else full(ks, shape), dt)
-        if rule.threshold is None:
-            made = norse.LICell(norse.LIParameters(tau_syn_inv=syn, tau_mem_inv=mem, v_leak=leak), dt=dt)
-            return made
-        p = norse.LIFParameters(syn, mem, leak, tensor(rule.threshold), reset, **surrogate)
-        made = norse.LIFCell(p, dt=dt)
-        return made
-    if rule.threshold is None:
-        made = LIBoxCell(LIBoxParameters(tau_mem_inv=mem, v_leak=leak), dt=dt)
-        return made
-    to = rule.reset.kind == "to"
-    box = norse.LIFBoxParameters(
-        tau_mem_inv=mem,
-        v_leak=leak,
-        v_th=tensor(rule.threshold),
-        v_reset=reset if to else torch.zeros(()),
-        reset_method=reset_value if to else reset_subtract,
-        **surrogate,
-    )
-    made = norse.LIFBoxCell(box, dt=dt)
-    return made
-
-
 def build(network: Network, method: str = "super", alpha: float = 100.0) -> tuple[Source, dict[str, View], Found]:
     """Module and views, or findings."""
     found: Found = []
@@ -290,7 +251,7 @@ def build(network: Network, method: str = "super", alpha: float = 100.0) -> tupl
         del families
         neurons = {
             each.name: Neuron(
-                lambda hidden, rule=rule, shape=each.shape: _cell(rule, shape, prepared.dt, method, alpha)  # type: ignore[misc]
+                lambda hidden, rule=rule, shape=each.shape: cell(rule, shape, prepared.dt, method, alpha)  # type: ignore[misc]
             )
             for each, rule in populations(prepared)
             if not head(rule)

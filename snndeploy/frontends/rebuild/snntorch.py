@@ -5,9 +5,11 @@
 | no reset | reset_mechanism "none" |
 | to r, now | "zero", reset_delay=False, the membrane shifted by r |
 | to r, next | Synaptic "zero", reset_delay=True (alpha 0 where there is no current), shifted by r |
+| to r, now, and rest for one step | as to r, next |
 | by a, next | "subtract", shifted so that the threshold is a |
 | by a, now | by beta·a, next |
 | by a, residual | "subtract", reset_delay=False, shifted as above |
+| two currents that get the same, with the gains of Alpha | Alpha "none", or "zero", which resets them too |
 | no threshold, an output | a threshold out of reach; the module returns the membrane |
 
 Gains go into the weights, biases into those of the layers. A membrane that does not start at 0 is a buffer.
@@ -26,6 +28,7 @@ import torch
 from torch import nn
 
 from snndeploy.frontends.rebuild.algebra import (
+    NOBODY,
     Found,
     View,
     full,
@@ -35,6 +38,7 @@ from snndeploy.frontends.rebuild.algebra import (
     own_threshold,
     populations,
     refused,
+    rests_instead,
     settled,
     shifted,
     starts_above,
@@ -42,8 +46,10 @@ from snndeploy.frontends.rebuild.algebra import (
     weighted,
     with_rules,
 )
+from snndeploy.frontends.rebuild.alpha import joined
 from snndeploy.frontends.rebuild.graph import Neuron, assemble
 from snndeploy.frontends.rebuild.layers import single
+from snndeploy.frontends.rebuild.norse_cells import own_cell
 from snndeploy.network.arrays import Array, equal
 from snndeploy.network.network import Network, Source
 from snndeploy.network.rule import Receptor, Rule
@@ -54,16 +60,25 @@ NEVER = float(torch.finfo(torch.float32).max)
 
 def prepare(network: Network, found: Found) -> tuple[Network, dict[str, View]]:
     """The network as snnTorch can hold it, and how to read its membranes; finds all that it cannot hold."""
-    network = grounded(network, found)
+    elsewhere = {each.name for each, rule in populations(network) if own_cell(rule)}
+    network = grounded(network, found, filtered=True)
     if found and network.form == "integer":
         return network, {}
+    network, alphas = joined(network)
     rules: dict[str, Rule] = {}
     views: dict[str, View] = {}
     factors: dict[tuple[str, int], Array] = {}
     feeding = {p.source for p in network.projections}
     for each, given in populations(network):
         name, before = each.name, len(found)
-        rule = settled(name, given, found)
+        if name in alphas:
+            rules[name], views[name] = given, View(np.zeros(()), np.zeros(()))
+            continue
+        rests = given.refractory is not None and given.refractory.steps == 1 and own_cell(given) == "LIFRefrac"
+        rests = rests and rests_instead(given)
+        if rests:
+            given = replace(given, refractory=None, reset=replace(given.reset, when="next"))
+        rule = settled(name, given, found, use=OTHER if name in elsewhere else NOBODY)
         if len(found) > before:
             continue
         jump = np.zeros(())
@@ -83,7 +98,7 @@ def prepare(network: Network, found: Found) -> tuple[Network, dict[str, View]]:
             factors[name, k] = gain
         _limits(name, given, rule, name in feeding, found)
         rules[name] = rule
-        views[name] = View(by, jump, equal(rule.receptors, given.receptors) or head(rule))
+        views[name] = View(by, jump, equal(rule.receptors, given.receptors) or head(rule), not rests)
     if found:
         return network, {}
     projections = [replace(p, receptor=0) for p in weighted(network, factors)]
@@ -121,7 +136,7 @@ def _limits(name: str, given: Rule, rule: Rule, feeds: bool, found: Found) -> No
     if rule.reset.kind == "to":
         if np.any(np.asarray(rule.threshold) < 0):
             what = "its reset value is above its threshold, so a reset neuron fires again"
-            found.append(refused(name, what, "use the engine 'reference' or 'torch'"))
+            found.append(refused(name, what, NOBODY))
         elif starts_above(rule) and rule.reset.when == "now":
             found.append(refused(name, "it starts above its threshold, where snnTorch resets first", OTHER))
     del given
@@ -142,6 +157,8 @@ def _neuron(
     import snntorch
 
     receptor, reset = rule.receptors[0], rule.reset
+    if len(rule.receptors) == 2:
+        return _alpha(name, rule, learn, spike_grad)
     late_zero = reset.kind == "to" and reset.when == "next"
     current = bool(np.any(receptor.alpha)) or late_zero
     mechanism = {"none": "none", "to": "zero", "by": "subtract"}[reset.kind]
@@ -174,6 +191,29 @@ def _neuron(
     return Neuron(make, starts, rule.threshold is None)
 
 
+def _alpha(name: str, rule: Rule, learn: Callable[[str, str], bool], spike_grad: Any) -> Neuron:
+    import snntorch
+
+    slow, fast = rule.receptors
+
+    def make(hidden: bool) -> nn.Module:
+        made = snntorch.Alpha(
+            alpha=single(slow.alpha),
+            beta=single(fast.alpha),
+            threshold=single(rule.threshold),
+            reset_mechanism="none" if rule.reset.kind == "none" else "zero",
+            init_hidden=hidden,
+            spike_grad=spike_grad,
+            **{f"learn_{each}": learn(name, each) for each in ("alpha", "beta", "threshold")},
+        )
+        if np.any(rule.value != 1):
+            made.graded_spikes_factor = single(rule.value)
+        module: nn.Module = made
+        return module
+
+    return Neuron(make, (None, None, None))
+
+
 def build(
     network: Network, learn: Iterable[str] | None = None, spike_grad: Any = None
 ) -> tuple[Source, dict[str, View], Found]:
@@ -203,7 +243,8 @@ def build(
         neurons = neurons_of(prepared, learned, spike_grad)
         source = assemble(prepared, "snntorch", neurons, _chain, hidden=True)
     SpikingNeuron.instances[:] = known + [m for m in source.module.modules() if isinstance(m, SpikingNeuron)]
-    return source, views, found
+    paths = {name: path for name, path in source.paths.items() if name in network.population}
+    return replace(source, paths=paths), views, found
 
 
 def _chain(layers: OrderedDict[str, nn.Module]) -> nn.Module:
