@@ -38,6 +38,8 @@ def feeds_of(tracer: Tracer, arguments: Mapping[str, bool], result: Any) -> dict
     if not missing:
         return feeds
     behind = [place for place, _ in found[1:]]
+    if not feeds and len(found) == len(arguments) and _all_of_one(tracer, [value for _, value in found]):
+        return dict(zip(arguments, [place for place, _ in found], strict=True))
     if len(behind) == len(arguments):
         places = dict(zip(arguments, behind, strict=True))
         return {**{a: places[a] for a in missing}, **feeds}
@@ -105,6 +107,15 @@ def _is_state_of(neuron: str, value: Any) -> bool:
     """True for a named tuple that holds the states of one neuron."""
     meanings = [getattr(each, "meaning", None) for each in value] if isinstance(value, tuple) else []
     return any(isinstance(m, State) and m.neuron == neuron for m in meanings)
+
+
+def _all_of_one(tracer: Tracer, values: list[Any]) -> bool:
+    """Spikes that a recurrent neuron takes back, which are the output too, and its other states."""
+    first, *rest = [getattr(value, "meaning", None) for value in values]
+    name = first.bare if isinstance(first, Sum) else None
+    neuron = tracer.modules.get(name or "")
+    echoes = neuron is not None and bool(FAMILIES[type(neuron)].echo)
+    return echoes and all(isinstance(m, State) and m.neuron == name for m in rest)
 
 
 def _holds_state(value: Any) -> bool:

@@ -13,6 +13,7 @@ from snndeploy.errors import Finding, SnnDeployError
 from snndeploy.frontends.arguments import Arguments, state_arguments
 from snndeploy.frontends.entering import Stop
 from snndeploy.frontends.feeds import feeds_of, marked
+from snndeploy.frontends.neurons import FAMILIES
 from snndeploy.frontends.outputs import outputs_of
 from snndeploy.frontends.preserve import preserved
 from snndeploy.frontends.states import WHOLE, Missing
@@ -113,7 +114,9 @@ def trace_steps(tracer: Tracer) -> Stepping:
 
 def _do_steps(tracer: Tracer, results: list[Any]) -> dict[str, Place]:
     """Calls forward step by step; what it returned goes to `results`."""
-    states = state_arguments(tracer.module, tracer.arguments)
+    # a neuron alone that keeps its states takes none
+    keeps = type(tracer.module) in FAMILIES and getattr(tracer.module, "init_hidden", False)
+    states = {} if keeps else state_arguments(tracer.module, tracer.arguments)
     feeds: dict[str, Place] = {}
     fed: dict[str, Any] = {argument: Missing(argument) for argument, default in states.items() if not default}
     for k in range(tracer.shown):

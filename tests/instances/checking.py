@@ -91,6 +91,14 @@ def from_nothing(module: nn.Module, x: torch.Tensor) -> list[Any]:
     return [first(row) for row in rows]
 
 
+def all_outputs(module: nn.Module, x: torch.Tensor) -> list[Any]:
+    """As `from_nothing`; rows of all that is returned in front of the state."""
+    rows: list[Any] = []
+    for frame in x:
+        rows.append(module(frame, rows[-1][-1]) if rows else module(frame))
+    return [row[:-1] for row in rows]
+
+
 def at_once(module: nn.Module, x: torch.Tensor) -> list[Any]:
     return list(first(module(x)))
 
@@ -101,13 +109,15 @@ def held(module: nn.Module, x: torch.Tensor) -> list[Any]:
 
 
 def first(output: Any) -> Any:
-    return output[0] if isinstance(output, tuple) else output
+    return first(output[0]) if isinstance(output, tuple) else output
 
 
 # what they do
 
 
-def watched(module: nn.Module, paths: Mapping[str, str], x: np.ndarray, loop: Loop) -> tuple[dict[str, Any], Any]:
+def watched(
+    module: nn.Module, paths: Mapping[str, str], x: np.ndarray, loop: Loop, outputs: tuple[str, ...]
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     """What the modules at `paths` returned, (time, batch, *shape) by name, and what the whole did."""
     kept: dict[str, list[torch.Tensor]] = {name: [] for name in paths}
     handles = []
@@ -122,17 +132,18 @@ def watched(module: nn.Module, paths: Mapping[str, str], x: np.ndarray, loop: Lo
     for handle in handles:
         handle.remove()
     found = {n: (r[0] if len(r) == 1 != len(x) else torch.stack(r)).numpy() for n, r in kept.items()}
-    return found, torch.stack(rows).detach().numpy()
+    by_output = zip(*(row if isinstance(row, tuple) else (row,) for row in rows), strict=True)
+    return found, {name: torch.stack(each).detach().numpy() for name, each in zip(outputs, by_output, strict=False)}
 
 
-def as_trace(network: Network, engine: str, found: Mapping[str, Any], out: Any, x: np.ndarray, own: bool) -> Trace:
+def as_trace(network: Network, engine: str, found: Mapping[str, Any], x: np.ndarray, own: bool) -> Trace:
     """Emissions of a framework as a trace of the network: spikes where they are not zero.
 
     own: it is the module itself, not a rebuilt one; then a spike must be worth what the network says.
     """
     spikes, v = {}, {}
     for each in network.populations:
-        emitted = found.get(each.name, out if each.name in network.outputs else None)
+        emitted = found.get(each.name)
         assert emitted is not None, f"nothing was seen of {each.name!r}"
         assert emitted.shape == (*x.shape[:2], *each.shape), (each.name, emitted.shape)
         if not each.rule.spiking:
@@ -154,8 +165,8 @@ def module_trace(network: Network, instance: Instance) -> Trace:
         path = each.name if each.name in names else ""
         if path or not list(module.children()):
             paths[each.name] = path
-    found, out = watched(module, paths, instance.x, instance.loop)
-    return as_trace(network, "the module", found, out, instance.x, own=True)
+    found, out = watched(module, paths, instance.x, instance.loop, network.outputs[:1])
+    return as_trace(network, "the module", out | found, instance.x, own=True)
 
 
 def rebuilt_trace(network: Network, framework: str, x: np.ndarray) -> Trace:
@@ -163,11 +174,10 @@ def rebuilt_trace(network: Network, framework: str, x: np.ndarray) -> Trace:
     source, _ = rebuild.build(framework, network)
     paths = {name: path for name, path in source.paths.items() if name in network.population}
     hidden = type(source.module) is nn.Sequential
-    found, out = watched(source.module, paths, x, by_step if hidden else from_nothing)
-    for name in network.outputs:
-        if not network.population[name].rule.spiking:
-            found.pop(name, None)
-    return as_trace(network, f"{framework} rebuilt", found, out, x, own=False)
+    found, out = watched(source.module, paths, x, by_step if hidden else all_outputs, network.outputs)
+    # a neuron without threshold leaves its membrane as an output
+    quiet = {name: rows for name, rows in out.items() if not network.population[name].rule.spiking}
+    return as_trace(network, f"{framework} rebuilt", found | quiet, x, own=False)
 
 
 # files

@@ -12,6 +12,7 @@ PARTS = {
     "test_norse_neurons": "Norse, every neuron and setting",
     "test_layers": "every layer and option",
     "test_joins": "joins, constants, loops in forward",
+    "test_corners": "settings at the edge",
     "test_mixed": "mixed networks, 2-6 layers",
 }
 HEAD = ("random modules", "cases", "modules", "bins", "proven ties", "mismatches")
