@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from snndeploy.errors import Finding
     from snndeploy.frontends.said import Kinds, Times
     from snndeploy.network import Network
-    from snndeploy.network.network import Decision, InputKind
+    from snndeploy.network.network import Decision, InputKinds
     from snndeploy.placement import Placement
     from snndeploy.quantize import Certificate
     from snndeploy.targets import Target
@@ -129,7 +129,7 @@ def read(
     reset: str | None = None,
     *,
     delays: Mapping[tuple[str, str], int] | None = None,
-    kind: InputKind = "binary",
+    kind: InputKinds = "binary",
     integrators: str = "per-second",
     unit: str | None = None,
     ignore_block: bool = False,
@@ -140,7 +140,7 @@ def read(
         dt: seconds per step; needed for files that snndeploy did not write.
         reset: what a spike does, for files that do not say so ("to-zero", "by-threshold", ...).
         delays: {(source, target): steps}, for loops over several neurons that can be read in several ways.
-        kind: of the inputs, "binary", "counts" or "real".
+        kind: of the inputs, "binary", "counts" or "real", or a dict by input.
         integrators: whether r of I and IF is "per-second", as NIR says, or "per-step", as some writers mean it.
         unit: of the times in the file, "s", "ms" or "steps", for files whose time constants are no plausible seconds.
         ignore_block: read the plain fields of a file that snndeploy wrote, as any other reader does.

@@ -24,7 +24,9 @@ Delay = Annotated[
     list[str] | None,
     typer.Option("--delay", help="Steps between two neurons, 'a->b=1', for a loop that can be read in several ways."),
 ]
-Kind = Annotated[str, typer.Option("--kind", help="Of the inputs: binary, counts or real.")]
+Kind = Annotated[
+    str, typer.Option("--kind", help="Of the inputs: binary, counts or real; or by input: x=binary,y=real.")
+]
 Integrators = Annotated[
     str, typer.Option("--integrators", help="Whether r of I and IF is per-second or, as some writers mean, per-step.")
 ]
@@ -69,7 +71,7 @@ class Reading:
         from snndeploy import verbs
         from snndeploy.files import existing
 
-        kind: Any = choice("--kind", self.kind, KINDS)
+        kind: Any = by_name("--kind", self.kind, KINDS)
         return verbs.read(
             existing(path, "NIR file"),
             self.dt,

@@ -9,10 +9,10 @@ from snndeploy.errors import Finding, error, raise_errors
 from snndeploy.frontends.samples import kind_of
 from snndeploy.frontends.tracer import Time
 from snndeploy.network.arrays import Array
-from snndeploy.network.network import Decision, Input, InputKind
+from snndeploy.network.network import Decision, Input, InputKinds
 
 PLACES: tuple[Time, ...] = ("outside", "inside", "batch-first", "held")
-Kinds = InputKind | Mapping[str, InputKind] | None
+Kinds = InputKinds | None
 Times = Time | Mapping[str, Time] | None
 
 

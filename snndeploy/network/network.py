@@ -14,6 +14,8 @@ from snndeploy.network.rule import Rule
 
 Form = Literal["float", "integer"]
 InputKind = Literal["binary", "counts", "real", "constant"]
+# of all inputs, or by name
+InputKinds = InputKind | Mapping[str, InputKind]
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,7 +10,7 @@ import numpy as np
 from snndeploy.frontends.nir.graph import SPIKING, Field, Graph
 from snndeploy.frontends.nir.nested import Flat, Notes
 from snndeploy.frontends.nir.neurons import RESETS
-from snndeploy.network.network import InputKind
+from snndeploy.network.network import InputKind, InputKinds
 
 Delays = Mapping[tuple[str, str], int]
 TIMES = ("tau", "tau_mem", "tau_syn")
@@ -27,9 +27,13 @@ class Choices:
     dt: float | None = None
     reset: str | None = None
     delays: Delays = field(default_factory=dict)
-    kind: InputKind = "binary"
+    kind: InputKinds = "binary"
     integrators: str = "per-second"
     unit: str | None = None
+
+    def kind_of(self, name: str) -> InputKind:
+        """Of one input; binary where nothing is said."""
+        return self.kind.get(name, "binary") if isinstance(self.kind, Mapping) else self.kind
 
     @property
     def step(self) -> float:
@@ -47,6 +51,12 @@ def check(graph: Graph, flat: Flat, choices: Choices, notes: Notes) -> None:
     elif not (np.isfinite(dt) and dt > 0):
         notes.wrong("SD408", "dt", f"{dt} s is not a positive time", "say it in seconds: dt=1e-4")
     _check_times(graph, flat, choices, notes)
+    if isinstance(choices.kind, Mapping):
+        inputs = [name for name, node in sorted(flat.nodes.items()) if node.type == "Input"]
+        for name in choices.kind:
+            if name not in inputs:
+                fix = f"its inputs: {', '.join(inputs)}"
+                notes.wrong("SD418", "kind", f"one was given for {name!r}, and the file has no such input", fix)
     if choices.reset is not None and choices.reset not in RESETS:
         notes.wrong("SD409", "reset", f"{choices.reset!r} is unknown", f"choose from {', '.join(RESETS)}")
     spiking = [n for n, node in flat.nodes.items() if node.type in SPIKING - {"Threshold"}]

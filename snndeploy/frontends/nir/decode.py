@@ -64,7 +64,9 @@ def decode(graph: Graph, choices: Choices, notes: Notes) -> Network | None:
     made = delayed(ways, choices.delays, notes, fired)
     if notes.fatal():
         return None
-    inputs = tuple(Input(n, shaped.out[n], choices.kind) for n in sorted(flat.nodes) if flat.nodes[n].type == "Input")
+    inputs = tuple(
+        Input(n, shaped.out[n], choices.kind_of(n)) for n in sorted(flat.nodes) if flat.nodes[n].type == "Input"
+    )
     names = tuple(dict.fromkeys(outputs[n] for n in sorted(outputs)))
     return ordered(Network(choices.dt, inputs, tuple(populations), tuple(made), names))
 

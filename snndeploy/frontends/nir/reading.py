@@ -23,7 +23,7 @@ from snndeploy.frontends.nir.neurons import RESETS, reset_of
 from snndeploy.frontends.nir.styles import plain
 from snndeploy.network import spec
 from snndeploy.network.maps import at_most
-from snndeploy.network.network import InputKind, Network
+from snndeploy.network.network import InputKinds, Network
 from snndeploy.network.rule import Rule
 
 # a file in which everything is wrong needs no complete list
@@ -62,7 +62,7 @@ def read(
     reset: str | None = None,
     *,
     delays: Delays | None = None,
-    kind: InputKind = "binary",
+    kind: InputKinds = "binary",
     integrators: str = "per-second",
     unit: str | None = None,
     ignore_block: bool = False,
@@ -79,7 +79,7 @@ def read(
         reset: what a spike does: "to-zero", "to-v_reset" or "by-threshold", in the step of the spike, or with
             "-next" or "-residual" behind it as in `network.rule.Reset`. None: to v_reset, where the file has it.
         delays: {(source, target): steps} between neurons, for loops that can be read in several ways.
-        kind: of the inputs; NIR files do not say it.
+        kind: of the inputs, or a dict by input; NIR files do not say it.
         integrators: whether r of I and IF is per second, as NIR defines it, or per step, as some writers mean it.
         unit: of the times in the file, "s", "ms" or "steps" (of dt). None: seconds, unless they would be too long.
         ignore_block: read the plain fields alone.
@@ -96,6 +96,9 @@ def read(
         if reset not in (None, "to-zero") or delays or unit or ignore_block:
             what = "lava-dl's neurons reset to zero, and its files hold neither loops, nor times, nor a block"
             raise SnnDeployError(Finding("SD409", f"{path}: reset, delays, unit, ignore_block", what, "leave them out"))
+        if not isinstance(kind, str):
+            what = f"kind = {dict(kind)} names inputs, and lava-dl's files have one without a name"
+            raise SnnDeployError(Finding("SD418", f"{path}: kind", what, "kind='binary', 'counts' or 'real'"))
         return reading.network(held, str(path), dt, kind, limits)
     report = _report(held, path, Choices(dt, reset, delays or {}, kind, integrators, unit), ignore_block, limits)
     raise_errors(report.findings)
@@ -109,7 +112,7 @@ def inspect(
     reset: str | None = None,
     *,
     delays: Delays | None = None,
-    kind: InputKind = "binary",
+    kind: InputKinds = "binary",
     integrators: str = "per-second",
     unit: str | None = None,
     ignore_block: bool = False,
@@ -226,9 +229,12 @@ def _check_agrees(network: Network, choices: Choices, notes: Notes) -> None:
     fix = "leave it out: the file says it"
     if choices.dt is not None and choices.dt != network.dt:
         notes.wrong("SD408", "dt", f"{choices.dt:g} s was given, and the file says {network.dt:g} s", fix)
-    kinds = {each.kind for each in network.given}
-    if choices.kind != "binary" and kinds != {choices.kind}:
-        told = " and ".join(sorted(kinds))
+    kinds = {each.name: each.kind for each in network.given}
+    given = choices.kind if isinstance(choices.kind, Mapping) else dict.fromkeys(kinds, choices.kind)
+    if choices.kind != "binary" and any(kinds.get(name) != kind for name, kind in given.items()):
+        told = " and ".join(sorted({*kinds.values()}))
+        if isinstance(choices.kind, Mapping):
+            told = ", ".join(f"{name}: {kind}" for name, kind in kinds.items())
         notes.wrong("SD418", "kind", f"{choices.kind!r} was given, and the file says {told}", fix)
     if choices.delays:
         notes.wrong("SD418", "delays", "they were given, and the file says every delay", fix)
