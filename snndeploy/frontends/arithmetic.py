@@ -27,6 +27,7 @@ MULTIPLIES = {"mul", "mul_", "__mul__", "__rmul__", "__imul__", "multiply"}
 DIVIDES = {"div", "div_", "__truediv__", "__itruediv__", "true_divide", "divide"}
 NEGATES = {"neg", "__neg__", "negative"}
 ARITHMETIC = ADDS | SUBTRACTS | MULTIPLIES | DIVIDES | NEGATES
+IN_PLACE = {each for each in ARITHMETIC if each.endswith("_") and (each[:2] != "__" or each[:3] == "__i")}
 BUFFER = "make it a parameter or a buffer of the module: self.register_buffer(...)"
 
 
@@ -49,7 +50,7 @@ def arithmetic(tracer: Tracer, name: str, args: tuple[Any, ...], kwargs: Mapping
         meaning = _added(tracer, name, a, b, kwargs, result)
     if meaning is None:
         return tracer.unknown(result)
-    if name.endswith("_") and (name.startswith("__i") or not name.startswith("__")):
+    if name in IN_PLACE:
         return _in_place(tracer, name, args[0], meaning, result)
     return make(tracer, result, meaning)
 

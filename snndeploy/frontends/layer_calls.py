@@ -11,6 +11,7 @@ from torch import nn
 from snndeploy.errors import SnnDeployError
 from snndeploy.frontends import layers, moving_layers, transposed  # noqa: F401  (they register theirs)
 from snndeploy.frontends.entering import entering
+from snndeploy.frontends.reductions import as_total
 from snndeploy.frontends.value import Affine, State, Steps, Unknown, Value, each_step, item_shape, make, plain, through
 from snndeploy.network.maps import Shape
 
@@ -62,7 +63,11 @@ def affine_call(
         each_step_alone: it cannot take all steps in one tensor.
     """
     meaning, shape = given.meaning, item_shape(given, given.meaning)
-    if isinstance(meaning, Steps) and (meaning.axis >= 0 or meaning.total) and each_step_alone:
+    if as_total(tracer, meaning) is not None:
+        what = f"{title} gets a sum over time, and a network computes step by step"
+        tracer.refuse("SD302", what, "call it in every step, and sum what it returns; or return the sum itself", where)
+        return tracer.unknown(result)
+    if isinstance(meaning, Steps) and meaning.axis >= 0 and each_step_alone:
         tracer.refuse(
             "SD302",
             f"{title} gets all steps in one tensor of {tuple(plain(given).shape)}",

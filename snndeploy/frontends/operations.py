@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from snndeploy.frontends import sequences
-from snndeploy.frontends.arithmetic import ARITHMETIC, arithmetic
+from snndeploy.frontends.arithmetic import ARITHMETIC, DIVIDES, IN_PLACE, MULTIPLIES, arithmetic
 from snndeploy.frontends.concatenation import JOINS, join
 from snndeploy.frontends.functional import FORMS, functional, is_identity
 from snndeploy.frontends.rearranging import MOVES, rearranged
-from snndeploy.frontends.recording import LIST, keep
+from snndeploy.frontends.recording import LIST, as_value, keep
+from snndeploy.frontends.reductions import RANKS, REDUCES, kept_total, reduced
 from snndeploy.frontends.states import refused_as_state
-from snndeploy.frontends.value import Steps, Unknown, Value, plain
+from snndeploy.frontends.value import Steps, Sum, Unknown, Value, plain
 
 if TYPE_CHECKING:
     from snndeploy.frontends.tracer import Tracer
@@ -79,6 +80,8 @@ def operation(tracer: Tracer, func: Any, args: tuple[Any, ...], kwargs: dict[str
             return func(*plain(args), **plain(kwargs))
         if name == "__setitem__":
             return keep(tracer, args)
+        if name in IN_PLACE and type(args[0]) is torch.Tensor and tracer.is_silence(args[0]):
+            as_value(tracer, args[0], Sum())
         result = func(*plain(args), **plain(kwargs))
         if name in ASKS or name in FRESH:
             return result
@@ -103,10 +106,13 @@ def _meant(tracer: Tracer, name: str, func: Any, args: tuple[Any, ...], kwargs: 
             return sequences.apart(tracer, func, args, kwargs, result)
         if name in MOVES:
             return rearranged(tracer, name, func, args, kwargs, result)
-        if name in ("sum", "mean", "max", "amax") and isinstance(whole.meaning, Steps):
-            return sequences.summed(tracer, name, whole, args, kwargs, result)
+        if name in REDUCES:
+            return reduced(tracer, name, whole, args, kwargs, result)
     if refused_as_state(tracer, name, values):
         return tracer.unknown(result)
+    kept = kept_total(tracer, name, args, result) if name in RANKS | MULTIPLIES | DIVIDES else None
+    if kept is not None:
+        return kept
     if any(isinstance(v.meaning, Steps) and v.meaning.total for v in values):
         tracer.refuse("SD302", f"{name} uses a sum over time", "return it, or the recorded spikes")
         return tracer.unknown(result)

@@ -100,7 +100,7 @@ def _head(tracer: Tracer, each: Returned) -> str | None:
                 "SD313",
                 tracer.named(""),
                 f"returned value {number} holds no neuron's spikes of all {steps} steps",
-                "append one value per step to a list and return torch.stack(list)",
+                "append one value per step to a list and return torch.stack(list); sum them behind the module",
             )
         )
         return None

@@ -19,7 +19,7 @@ def keep(tracer: Tracer, args: tuple[Any, ...]) -> None:
     whole, place, value = args
     meaning = value.meaning if isinstance(value, Value) else None
     if isinstance(meaning, Unknown) or isinstance(getattr(whole, "meaning", None), Unknown):
-        _as_value(tracer, whole, Unknown())
+        as_value(tracer, whole, Unknown())
         return
     found = None if tracer.time == "outside" else _place(place, whole.ndim)
     if found is None or not isinstance(meaning, (Sum, State)):
@@ -33,7 +33,7 @@ def keep(tracer: Tracer, args: tuple[Any, ...]) -> None:
         return
     if not isinstance(whole, Value):
         start: Any = Sum(silent=True) if tracer.is_silence(whole) else Unknown()
-        whole = _as_value(tracer, whole, Steps((start,) * shape[axis], axis))
+        whole = as_value(tracer, whole, Steps((start,) * shape[axis], axis))
     held = whole.meaning
     if not isinstance(held, Steps) or held.axis != axis or held.total:
         tracer.refuse("SD302", "a value that holds no steps is changed in place", LIST)
@@ -42,9 +42,10 @@ def keep(tracer: Tracer, args: tuple[Any, ...]) -> None:
     whole.meaning = replace(held, items=(*held.items[:step], meaning, *held.items[step + 1 :]))
 
 
-def _as_value(tracer: Tracer, whole: Any, meaning: Steps | Unknown) -> Value:
+def as_value(tracer: Tracer, whole: Any, meaning: Steps | Sum | Unknown) -> Value:
+    """A tensor that was made in forward, from now on with a meaning."""
     whole.__class__ = Value
-    whole.meaning, whole.tracer, whole.aliased, whole.lone = meaning, tracer, True, None
+    whole.meaning, whole.tracer, whole.aliased, whole.lone = meaning, tracer, False, None
     value: Value = whole
     return value
 

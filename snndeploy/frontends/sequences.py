@@ -65,24 +65,3 @@ def apart(tracer: Tracer, func: Any, args: tuple[Any, ...], kwargs: Mapping[str,
         tracer.took = True
         return tuple(make(tracer, each, item, aliased=True) for each, item in zip(result, meaning.items, strict=True))
     return rearranged(tracer, "unbind", func, args, kwargs, result)
-
-
-def summed(
-    tracer: Tracer, name: str, value: Value, args: tuple[Any, ...], kwargs: Mapping[str, Any], result: Any
-) -> Any:
-    """The sum, mean or maximum over all steps can only be returned."""
-    meaning = value.meaning
-    axis = kwargs.get("dim", kwargs.get("axis", args[1] if len(args) > 1 else None))
-    axis = axis[0] if isinstance(axis, (tuple, list)) and len(axis) == 1 else axis
-    whole = isinstance(axis, int) and not kwargs.get("keepdim")
-    if isinstance(meaning, Steps) and whole and not meaning.total and axis % plain(value).ndim == meaning.axis:
-        total = replace(meaning, total=True)
-        if isinstance(result, tuple):
-            return (make(tracer, result[0], total), *result[1:])
-        return make(tracer, result, total)
-    tracer.refuse(
-        "SD302",
-        f"{name}() has no meaning in the network",
-        "return the recorded spikes; a decision (spike-count, last-v, max-v) is capture's argument",
-    )
-    return tracer.unknown(result)

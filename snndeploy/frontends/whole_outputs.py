@@ -9,6 +9,7 @@ import torch
 
 from snndeploy.frontends.neurons import is_state
 from snndeploy.frontends.outputs import Returned
+from snndeploy.frontends.reductions import as_total, unscaled
 from snndeploy.frontends.structures import leaves, pick
 from snndeploy.frontends.value import State, Steps, Sum, Value, item_shape
 
@@ -28,8 +29,10 @@ def of_whole(tracer: Tracer, result: Any) -> Iterator[Returned]:
             yield Returned(place, meanings, tuple(leaf[0].shape[1:]))
         elif isinstance(leaf, Value) and isinstance(leaf.meaning, Steps):
             steps = leaf.meaning
-            axis = -1 if steps.total else steps.axis
-            yield Returned(place, steps.items, item_shape(leaf, steps), axis=axis)
+            items = unscaled(steps).items if steps.total else steps.items
+            yield Returned(place, items, item_shape(leaf, steps), axis=-1 if steps.total else steps.axis)
+        elif isinstance(leaf, Value) and (total := as_total(tracer, leaf.meaning)):
+            yield Returned(place, unscaled(total).items, item_shape(leaf, leaf.meaning), axis=-1)
         elif isinstance(leaf, Value) and isinstance(leaf.meaning, (Sum, State)):
             yield Returned(place, (leaf.meaning,), item_shape(leaf, leaf.meaning), first=tracer.steps - 1)
 
