@@ -52,7 +52,7 @@ def worker(seed: int, corpus: bool) -> None:
             loading._open = plain if number % FRESH == 0 else server.open  # type: ignore[assignment]
             if number % 100 == 0:
                 gc.collect()
-            base = peak(reset=True)
+            most, base = memory("VmHWM"), memory("VmRSS")
             server.kib = 0
             case = make(folder / "files" / "x", whole, seed, number)
             path = folder / "files" / f"x{case.suffix}"
@@ -62,7 +62,9 @@ def worker(seed: int, corpus: bool) -> None:
             seconds = time.monotonic() - start
             if any(temporary.iterdir()):
                 wrong.append(f"left behind: {os.listdir(temporary)}")
-            grown, child = peak() - base, server.kib
+            # smaller peaks than the one before are not measured
+            grown = memory("VmHWM") - base if memory("VmHWM") > most else 0
+            child = server.kib
             if seconds > SLOW:
                 wrong.append(f"{seconds:.1f} s")
             if grown > HEAVY:
@@ -75,15 +77,13 @@ def worker(seed: int, corpus: bool) -> None:
         server.close()
 
 
-def peak(reset: bool = False) -> int:
-    """Largest resident memory of this process in KiB, from now on if `reset`."""
+def memory(what: str) -> int:
+    """Resident memory of this process in KiB: "VmRSS" now, "VmHWM" the most so far."""
     try:
-        if reset:
-            Path("/proc/self/clear_refs").write_text("5")
-        lines = Path("/proc/self/status").read_text().splitlines()
+        lines = Path("/proc/self/status").read_text("utf-8").splitlines()
     except OSError:
         return 0
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
+    return next(int(line.split()[1]) for line in lines if line.startswith(what))
 
 
 class Campaign:

@@ -179,8 +179,8 @@ def heavy_maps(rng: np.random.Generator, file: h5py.File) -> None:
     """Little to store and much to compute: kernels over large images, with a bias in front."""
     del file["node/nodes"]
     file.create_group("node/nodes")
-    side = int(rng.choice([64, 512, 4096], p=[0.7, 0.2, 0.1]))
-    taps = int(rng.choice([3, 31, 301], p=[0.7, 0.2, 0.1]))
+    side = int(rng.choice([64, 512, 4096], p=[0.85, 0.1, 0.05]))
+    taps = int(rng.choice([3, 31, 301], p=[0.85, 0.1, 0.05]))
     node_of(file, "input", "Input", shape=np.array([1, side, side]))
     dense = {"weight": np.full((1, 1, taps, taps), 0.1), "stride": np.array([1, 1])}
     conv = {**dense, "dilation": np.array([1, 1]), "groups": 1, "bias": np.ones(1)}

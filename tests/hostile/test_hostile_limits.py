@@ -19,7 +19,8 @@ from snndeploy import cli
 from snndeploy.commands.output import plain
 from snndeploy.errors import SnnDeployError
 from snndeploy.files import readable
-from snndeploy.frontends.nir import child, loading, read, write
+from snndeploy.frontends.nir import block, child, loading, read, write
+from snndeploy.frontends.nir.graph import Block, Graph
 from snndeploy.frontends.nir.loading import Limits
 from snndeploy.network import Conv, Dense, Format, Input, Network, Pool, Population, Projection, Registers, Rule, spec
 from snndeploy.network.maps import ENTRIES_LIMIT, at_most, chain_matrix, chain_work
@@ -211,6 +212,34 @@ def test_a_block_has_no_more_parts_than_its_file(tmp_path: Path) -> None:
         file["node/metadata/snndeploy/manifest"] = json.dumps(content)
     with pytest.raises(SnnDeployError, match="SD412.*9 projections.* 3 edges"):
         read(path)
+
+
+@pytest.mark.parametrize(
+    ("part", "value"),
+    [
+        # rows that end in front of their start, where SciPy looks at the last number alone
+        ("indptr", [0, 10**6, 2 * 10**6, 0]),
+        ("indptr", [0, 2, 1, 3]),
+        ("indptr", [0, 1, 2, 4]),
+        ("indptr", [1, 1, 2, 3]),
+        ("indptr", [0, 1, 3]),
+        ("indices", [0, 1, 3]),
+        ("indices", [0, -1, 2]),
+        ("data", [1.0, 2.0]),
+        ("shape", [3]),
+    ],
+)
+def test_sparse_weights_are_checked_before_scipy_believes_them(part: str, value: list[Any]) -> None:
+    arrays: dict[str, Any] = {"data": [1.0, 2.0, 3.0], "indices": [0, 1, 2], "indptr": [0, 1, 2, 3], "shape": [3, 3]}
+    floats, whole = [], []
+    raw: dict[str, Any] = {"is": "csr", "index": "int32"}
+    for name, held in (arrays | {part: value}).items():
+        where, of = (floats, "float64") if name == "data" else (whole, "int64")
+        raw[name] = held if name == "shape" else {"of": of, "at": len(where), "shape": [len(held)]}
+        where.extend(held)
+    reader = block._Reader(Graph({}, ()), Block("", np.array(floats), np.array(whole)))
+    with pytest.raises(block.BadBlockError, match="not those of a sparse matrix"):
+        reader.array(raw)
 
 
 # maps
