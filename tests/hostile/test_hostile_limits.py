@@ -145,6 +145,11 @@ def test_findings_are_lines_that_can_be_read(tmp_path: Path) -> None:
         assert line.startswith("SD4")
         assert line.isprintable()
         assert len(line) < 650 + len(str(tmp_path))
+    with h5py.File(tmp_path / "x.nir", "r+") as file:
+        file[f"node/nodes/{'ü' * 20_000}/x"] = 1
+    with pytest.raises(SnnDeployError, match="SD404.*it has no 'type'") as caught:
+        read(tmp_path / "x.nir", **SAID)
+    assert len(str(caught.value)) < 650 + len(str(tmp_path))
     assert readable("\ud800\0") == "\\ud800\\x00"
     assert readable("x" * 10**6).count("x") < 300
     assert readable("straight on") == "straight on"

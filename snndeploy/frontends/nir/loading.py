@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from snndeploy.errors import SnnDeployError, error
-from snndeploy.files import existing
+from snndeploy.files import existing, readable
 from snndeploy.frontends.nir.graph import Block, Field, Graph, Node
 from snndeploy.network.arrays import Array
 
@@ -84,13 +84,16 @@ def load_any(path: str | os.PathLike[str], limits: Limits | None = None) -> Grap
     where = str(path)
     if "error" in header:
         code, inside, what, fix = (str(each) for each in header["error"])
-        raise error(code, f"{where}: {inside}" if inside else where, what, fix)
+        place = f"{where}: {readable(inside, 120)}" if inside else where
+        raise error(code, place, readable(what), readable(fix, 200))
     try:
         if "layers" in header:
             return NetFile({str(name): _fields(each, data) for name, each in header["layers"].items()})
         return _graph(header, data)
     except (KeyError, TypeError, ValueError, IndexError) as problem:
-        raise error("SD401", where, f"its content is not whole ({problem})", "fetch or write the file again") from None
+        raise error(
+            "SD401", where, f"its content is not whole ({readable(str(problem), 160)})", "fetch or write the file again"
+        ) from None
 
 
 def _open(path: Path, limits: Limits) -> tuple[dict[str, Any], bytes]:
