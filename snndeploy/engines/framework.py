@@ -115,6 +115,40 @@ def run_module(framework: str, job: Job, source: Source, views: Mapping[str, reb
     return Trace(network, engine, arithmetic, job.inputs, spikes, u, v, {}, told, job.raw, converted=views is not None)
 
 
+def remembers(network: Network, inputs: Mapping[str, Array]) -> list[str]:
+    """Populations that a captured module takes up where its last call ended, as no state comes in to tell it.
+
+    Found by calling it twice in a row with the same input; the module is left as it was.
+    """
+    source = network.source
+    if source is None or not source.paths:
+        return []
+    job = Job(network, dict(inputs), ("spikes", "v"))
+    dtype, device = _type(source.module)
+    runs: list[dict[str, dict[str, list[Array]]]] = []
+    with preserved(source.module), torch.no_grad():
+        source.module.eval()
+        for each in source.module.modules():
+            if type(each) in FAMILIES:
+                FAMILIES[type(each)].clear(each)
+        for _ in range(2):
+            kept: dict[str, dict[str, list[Array]]] = {what: defaultdict(list) for what in ("spikes", "u", "v")}
+            handles = _watch(source.module, network, source.paths, kept, job.record)
+            try:
+                do = _steps if source.stepping.time == "outside" else _whole
+                do(source.framework, source.module, source.stepping, dtype, device, kept, job)
+            finally:
+                for handle in handles:
+                    handle.remove()
+            runs.append(kept)
+    first, second = runs
+    return [
+        name
+        for name in source.paths
+        if any(not np.array_equal(first[what][name], second[what][name], equal_nan=True) for what in ("spikes", "v"))
+    ]
+
+
 def _viewed(
     views: Mapping[str, rebuild.View], spikes: Mapping[str, Array], u: dict[str, Array], v: dict[str, Array]
 ) -> list[str]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from snndeploy.errors import SnnDeployError
 from snndeploy.lint.check import Case, Check, Subject, some
 from snndeploy.network.registers import Registers
 from snndeploy.network.rule import Rule
@@ -46,23 +47,40 @@ def no_neuron_spikes_all_the_time(subject: Subject) -> Iterator[Case]:
 
 
 def the_module_keeps_no_state_between_calls(subject: Subject) -> Iterator[Case]:
-    """No captured neuron holds its state itself (snnTorch's init_hidden=True).
+    """The captured module does the same when it is called again: neither a neuron of it (snnTorch's init_hidden=True)
+    nor the module itself (self.mem, self.state) holds a state.
 
     The network starts every sample from its initial state; such a module goes on from where the last call ended.
-    Source: snnTorch 1.0, `utils.reset`.
+    Source: snnTorch 1.0, `utils.reset`; measured by two calls in a row with the same random input.
     """
     source = subject.network.source
     if source is None:
         return
+    hidden = set()
     for name, path in source.paths.items():
         try:
             module = source.module.get_submodule(path)
         except AttributeError:
             continue
         if getattr(module, "init_hidden", False):
+            hidden.add(name)
             what = f"its module {path!r} keeps its state between calls (init_hidden=True); the network never does"
             fix = "call snntorch.utils.reset(module) before every sample wherever the module itself is run"
             yield Case(f"population {name!r}", what, fix)
+    if hidden:
+        return
+    from snndeploy.conform.rebuilt import random_input
+    from snndeploy.engines.framework import remembers
+
+    try:
+        kept = remembers(subject.network, random_input(subject.network))
+    except SnnDeployError:
+        return  # the module fails, which running it says
+    for name in kept:
+        what = f"a second call of {type(source.module).__name__} goes on where the first ended: it keeps the state of"
+        what += f" {source.paths[name]!r} itself; the network never does"
+        fix = "set it back before every sample wherever the module itself is run, or hand the state in and out"
+        yield Case(f"population {name!r}", what, fix)
 
 
 def a_sample_leaves_nothing_for_the_next(subject: Subject) -> Iterator[Case]:

@@ -132,3 +132,51 @@ def test_the_command_takes_data(tmp_path, capsys):
     assert cli.main([*args[:3], str(tmp_path / "x.npy")]) == 1
     assert "SD235" in capsys.readouterr().err
     assert cli.main([*args[:3], str(tmp_path / "none.npy")]) == 2
+
+
+class Keeps(torch.nn.Module):
+    """The state in an attribute, as modules are often written."""
+
+    def __init__(self, neuron, returns):
+        super().__init__()
+        self.fc, self.neuron, self.returns = torch.nn.Linear(2, 3), neuron, returns
+        self.state = None
+        with torch.no_grad():
+            self.fc.weight.fill_(3.0)
+
+    def forward(self, x):
+        came = self.state
+        if came is None and self.returns == "leaky":
+            came = self.neuron.init_leaky()
+        spikes, self.state = self.neuron(self.fc(x), came)
+        return spikes
+
+
+def test_a_module_that_keeps_its_state_in_an_attribute():
+    import norse.torch as norse
+
+    for module in (Keeps(snntorch.Leaky(beta=0.9), "leaky"), Keeps(norse.LIFCell(), "norse")):
+        network = sd.capture(module.eval(), X.astype(np.float32))
+        (kept,) = found("SD233", network)
+        assert "a second call of Keeps goes on where the first ended" in kept.what
+        assert "'neuron'" in kept.what
+        # lint leaves the module as it was
+        assert module.state is None
+        assert [f.code for f in lint(network)].count("SD233") == 1
+
+
+def test_modules_that_hand_their_state_over_keep_none():
+    import norse.torch as norse
+
+    class Over(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.fc, self.lif = torch.nn.Linear(2, 3), snntorch.Leaky(beta=0.9)
+
+        def forward(self, x, mem=None):
+            mem = self.lif.init_leaky() if mem is None else mem
+            return self.lif(self.fc(x), mem)
+
+    for module in (Over(), norse.SequentialState(torch.nn.Linear(2, 3), norse.LIFCell()), norse.LSNN()):
+        x = X.astype(np.float32)
+        assert found("SD233", sd.capture(module.eval(), x)) == []

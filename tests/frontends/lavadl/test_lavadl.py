@@ -30,6 +30,9 @@ def dense(weight: np.ndarray, **more: Any) -> dict[str, Any]:
 
 def conv(weight: np.ndarray, shape: tuple[int, ...], **more: Any) -> dict[str, Any]:
     given = {"stride": np.array([1, 1]), "padding": np.array([0, 0]), "dilation": np.array([1, 1]), "groups": 1}
+    groups = int(more.get("groups", 1))
+    given |= {"inChannels": weight.shape[1] * groups, "outChannels": weight.shape[0]}
+    given |= {"kernelSize": np.array(weight.shape[2:])}
     return layer("conv", shape=np.array(shape), weight=weight, **{**given, "neuron": CUBA, **more})
 
 
@@ -98,6 +101,45 @@ def test_conv_flatten_dense_against_torch_and_the_registers(tmp_path: Path) -> N
     assert np.array_equal(trace.spikes["layer3"][:, 0], np.stack(last))
     assert 10 < np.sum(last) < 110
     assert np.sum(spikes) > 50
+
+
+def test_a_file_as_slayer_exports_it(tmp_path: Path) -> None:
+    """float32 weights in whole numbers, decays per channel, groups, and no field left out; against torch."""
+    rng = np.random.default_rng(4)
+    kernel = (2 * rng.integers(-40, 60, (4, 1, 3, 3))).astype(np.float32)
+    weight = (2 * rng.integers(-60, 90, (3, 4 * 3 * 2))).astype(np.float32)
+    decays = {"iDecay": rng.integers(600, 4000, 4), "vDecay": rng.integers(100, 900, 4)}
+    neuron = {"type": "CUBA", "vThMant": np.int64(150), "refDelay": 1, "gradedSpike": np.bool_(False)}
+    settings: dict[str, Any] = {"stride": np.array([2, 3]), "padding": np.array([1, 0]), "dilation": np.array([1, 1])}
+    layers = [
+        layer("input", shape=np.array([2, 6, 7])),
+        conv(kernel, (4, 3, 2), groups=2, neuron=neuron | decays, **settings),
+        layer("flatten", shape=np.array([24])),
+        dense(weight, neuron=neuron | {"iDecay": 4096, "vDecay": 300}) | {"shape": np.array([3])},
+    ]
+    network = sd.read(save(tmp_path / "x.net", *layers), 1e-3)
+    x = (rng.random((40, 2, 6, 7)) < 0.4).astype(np.float64)
+    trace = sd.run(network, x[:, None], record=("spikes", "u", "v"))
+    drive = torch.conv2d(torch.tensor(x), torch.tensor(kernel).double(), stride=(2, 3), padding=(1, 0), groups=2)
+    u, v = np.zeros((4, 3, 2), np.int64), np.zeros((4, 3, 2), np.int64)
+    fall, leak = (4096 - decays[name].reshape(4, 1, 1) for name in ("iDecay", "vDecay"))
+    spikes = []
+    for t, a in enumerate(drive.numpy().astype(np.int64)):
+        u = decayed(u, fall) + (a << 6)
+        v = decayed(v, leak) + u
+        spikes.append(v > 150 << 6)
+        v = np.where(spikes[-1], 0, v)
+        assert np.array_equal(trace.u["layer1"][t, 0], u)
+        assert np.array_equal(trace.v["layer1"][t, 0], v)
+    assert np.array_equal(trace.spikes["layer1"][:, 0], np.stack(spikes))
+    v, last = np.zeros(3, np.int64), []
+    for each in np.stack(spikes).reshape(40, -1):
+        v = decayed(v, 4096 - 300) + ((weight.astype(np.int64) @ each) << 6)
+        last.append(v > 150 << 6)
+        v = np.where(last[-1], 0, v)
+    assert np.array_equal(trace.spikes["layer3"][:, 0], np.stack(last))
+    assert np.sum(spikes) > 50
+    assert 5 < np.sum(last) < 115
 
 
 def test_biases_keep_the_steps_of_the_layers_and_delays_add(tmp_path: Path) -> None:
