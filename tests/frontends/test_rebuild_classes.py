@@ -6,6 +6,7 @@ is captured again.
 
 import importlib
 import warnings
+from inspect import signature
 
 import numpy as np
 import pytest
@@ -16,17 +17,40 @@ from torch import nn
 import snndeploy as sd
 from snndeploy.errors import SnnDeployError
 from snndeploy.frontends import neurons
-from snndeploy.report.readme import _variants
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     for framework in ("snntorch", "norse"):
         importlib.import_module(f"snndeploy.frontends.{framework}")
 
+WIDTH = 4
+# what constructors call the number of neurons
+SIZES = ("input_size", "hidden_size", "linear_features", "in_features", "out_features", "channels")
+
+
+def variants(cls):
+    """(setting, module) of one class: every reset."""
+    takes = signature(cls).parameters
+    options = {name: WIDTH for name in SIZES if name in takes}
+    if cls.__module__.startswith("norse"):
+        yield "", cls(**options, dt=DT)
+        return
+    options |= {n: v for n, v in {"beta": 0.5, "alpha": 0.75, "init_hidden": True}.items() if n in takes}
+    if "reset_mechanism" not in takes:
+        yield "", cls(**options)
+        return
+    for kind in ("subtract", "zero", "none"):
+        if "reset_delay" not in takes:
+            yield kind, cls(**options, reset_mechanism=kind)
+            continue
+        for late in (True, False):
+            yield f"{kind} (reset_delay={late})", cls(**options, reset_mechanism=kind, reset_delay=late)
+
+
 CASES = {
     f"{cls.__name__} {setting}".strip(): (cls, setting)
     for cls in neurons.FAMILIES
-    for setting, _, _ in _variants(cls)
+    for setting, _ in variants(cls)
     if (cls.__name__, setting) != ("Alpha", "subtract") and not (cls.__name__ == "RSynaptic" and "False" in setting)
 }
 # (piece of the name, library) -> why
@@ -47,12 +71,12 @@ def captured(case, seed=0):
 
     cls, setting = CASES[case]
     torch.manual_seed(seed)
-    module, width = next((m, w) for s, m, w in _variants(cls) if s == setting)
+    module = next(m for s, m in variants(cls) if s == setting)
     family = neurons.FAMILIES[cls]
-    layers = [nn.Linear(width, width), module]
+    layers = [nn.Linear(WIDTH, WIDTH), module]
     if not family.over_time:
         plain = norse.LIFBoxCell(dt=DT) if family.framework == "norse" else snntorch.Leaky(0.8, init_hidden=True)
-        layers = [nn.Linear(width, width), plain, *layers]
+        layers = [nn.Linear(WIDTH, WIDTH), plain, *layers]
     # Norse multiplies what arrives by dt/tau
     strong = 10.0 if family.framework == "norse" else 1.5
     with torch.no_grad():
@@ -61,7 +85,7 @@ def captured(case, seed=0):
             # off the sums of weights and biases that a reset leaves
             layer.bias.add_(0.0123)
     stack = norse.SequentialState(*layers) if family.framework == "norse" else nn.Sequential(*layers)
-    x = (np.random.default_rng(seed).random((25, 2, width)) < 0.5).astype(np.float32)
+    x = (np.random.default_rng(seed).random((25, 2, WIDTH)) < 0.5).astype(np.float32)
     return sd.capture(stack.eval(), x, DT), x
 
 
