@@ -56,6 +56,9 @@ class Neuron(_Part):
         bias_mantissa_max, bias_exponent_max: |bias| <= mantissa·2^exponent, in state units.
         reset_kinds, reset_times: as in `network.rule.Reset`.
         reset_to_zero_only: a reset "to" can only be to zero.
+        refractory_max: longest refractory period, in steps beyond that of the spike, in which v keeps its value.
+        refractory_freezes_current: u can keep its value too.
+        adaptive_threshold: the threshold can move with the neuron's own spikes.
     """
 
     decay_max: Fact[DecayMax]
@@ -66,6 +69,9 @@ class Neuron(_Part):
     reset_kinds: Fact[tuple[Literal["none", "to", "by"], ...]]
     reset_times: Fact[tuple[Literal["now", "next", "residual"], ...]]
     reset_to_zero_only: Fact[bool]
+    refractory_max: Fact[Annotated[int, Field(strict=True, ge=0, le=2**16)]]
+    refractory_freezes_current: Fact[bool]
+    adaptive_threshold: Fact[bool]
 
 
 class Synapse(_Part):

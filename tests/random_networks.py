@@ -6,6 +6,7 @@ import numpy as np
 
 from snndeploy.network import (
     Adaptation,
+    AdaptationRegisters,
     Conv,
     Decision,
     Dense,
@@ -249,6 +250,16 @@ def _registers(
         value = rng.integers(-state, state + 1, shape)
     bias = _has(rng, features, "bias")
     start = _has(rng, features, "initial", 0.3)
+    rests = spiking and _has(rng, features, "refractory")
+    moves = spiking and _has(rng, features, "adaptation")
+    frozen = str(rng.choice(["membrane", "membrane and current"])) if rests else ""
+    order = str(rng.choice(["before", "after"])) if moves else ""
+    beyond = {
+        "refractory": Refractory(int(rng.integers(1, 5)), frozen) if rests else None,
+        "adaptation": AdaptationRegisters(pick((0, 2000), (0, 4095)), pick((0, 9000), (-state, state)), order)
+        if moves
+        else None,
+    }
     return Registers(
         du=pick((0, 4095), (0, 4095)) if _has(rng, features, "current") else 4095,
         dv=pick((0, 1000), (0, 4095)),
@@ -260,4 +271,5 @@ def _registers(
         initial_u=pick((-3000, 3000), (-state, state)) if start else 0,
         initial_v=pick((-3000, 3000), (-state, state)) if start else 0,
         scale=64.0,
+        **beyond,
     )

@@ -9,7 +9,7 @@ from snndeploy.engines.reference import start
 from snndeploy.engines.reference.integer_rule import accumulate
 from snndeploy.network.arrays import Array
 from snndeploy.network.maps import chain_apply
-from snndeploy.network.registers import STATE_SHIFT, Registers
+from snndeploy.network.registers import Registers
 from snndeploy.network.rule import Rule
 
 
@@ -45,7 +45,7 @@ def margin_at(view: View, name: str, place: tuple[int, ...]) -> float | None:
         state.step(t, drive)
     at = (0, *index)
     if isinstance(rule, Registers):
-        theta = np.broadcast_to(np.asarray(rule.vth) << STATE_SHIFT, state.p.shape)
+        theta = np.broadcast_to(state.theta, state.p.shape)
         scale = np.broadcast_to(np.asarray(rule.scale), population.shape)
         return float((state.p[at] - theta[at]) / scale[tuple(index)])
-    return float(state.p[at] - np.broadcast_to(state.theta, state.p.shape)[at])  # type: ignore[union-attr]
+    return float(state.p[at] - np.broadcast_to(state.theta, state.p.shape)[at])

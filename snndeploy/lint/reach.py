@@ -106,12 +106,14 @@ def lowest(each: Population, drive: Interval, theta: Array) -> Array:
     """The least that p can be if every step before spiked, (*shape); -inf where nothing is claimed."""
     rule = each.rule
     nothing = np.full(each.shape, -np.inf)
+    rests = rule.refractory is not None and rule.refractory.steps > 0
+    if rests or rule.adaptation is not None:
+        return nothing
     if isinstance(rule, Registers):
         beta, initial = realised_beta(np.asarray(rule.dv)), np.asarray(rule.initial_v)
     else:
         beta, initial = np.asarray(rule.beta), np.asarray(rule.initial)
-        rests = rule.refractory is not None and rule.refractory.steps > 0
-        if rests or rule.adaptation is not None or any(r.reset for r in rule.receptors):
+        if any(r.reset for r in rule.receptors):
             return nothing
     reset = rule.reset
     if reset.kind != "none" and reset.when != "now":

@@ -2,11 +2,12 @@
 
 from snndeploy.network.maps import Conv, Dense, Flatten, Map, Pool, Reshape, Scale, Sparse
 from snndeploy.network.network import Decision, Input, Network, Population, Projection, Source
-from snndeploy.network.registers import Format, Registers
+from snndeploy.network.registers import AdaptationRegisters, Format, Registers
 from snndeploy.network.rule import Adaptation, Receptor, Refractory, Reset, Rule
 
 __all__ = [
     "Adaptation",
+    "AdaptationRegisters",
     "Conv",
     "Decision",
     "Dense",

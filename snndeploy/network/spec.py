@@ -96,6 +96,8 @@ def _numbers(each: Population) -> dict[str, Array]:
         return parameters(each.rule)
     names = ("du", "dv", "vth", "bias_mant", "bias_exp", "initial_u", "initial_v", "scale", "offset")
     found = {name: np.asarray(getattr(each.rule, name)) for name in names if getattr(each.rule, name) is not None}
+    moves = each.rule.adaptation
+    found |= {} if moves is None else {"adaptation.da": np.asarray(moves.da), "adaptation.jump": np.asarray(moves.jump)}
     return found | {"reset.value": np.asarray(each.rule.reset.value)}
 
 
@@ -137,11 +139,16 @@ def every_float_setting_is_in_range(network: Network) -> Breaches:
                 yield Finding("SD105", where, f"{name} = {number(value)} is outside -1..1, so the state would grow")
         if not rule.receptors:
             yield Finding("SD105", where, "it has no receptor")
-        if rule.refractory is not None and rule.refractory.steps < 0:
-            yield Finding("SD105", where, f"a refractory period of {rule.refractory.steps} steps is negative")
         onsets = [rule.bias_onset, *(r.onset for r in rule.receptors)]
         if min(onsets) < 0:
             yield Finding("SD105", where, f"an onset of {min(onsets)} is negative")
+
+
+def every_rest_and_adaptation_belongs_to_spikes(network: Network) -> Breaches:
+    for each in network.populations:
+        rule, where = each.rule, f"population {each.name!r}"
+        if rule.refractory is not None and rule.refractory.steps < 0:
+            yield Finding("SD105", where, f"a refractory period of {rule.refractory.steps} steps is negative")
         if not rule.spiking and (rule.adaptation or rule.refractory):
             yield Finding("SD113", where, "adaptation and refractory periods need a threshold")
 
@@ -173,7 +180,7 @@ def every_setting_is_one_that_exists(network: Network) -> Breaches:
     for population in network.populations:
         rule = population.rule
         held: list[Any] = [rule, rule.reset]
-        held += [*rule.receptors, rule.refractory, rule.adaptation] if isinstance(rule, Rule) else []
+        held += [rule.refractory, rule.adaptation, *(rule.receptors if isinstance(rule, Rule) else ())]
         parts += [(f"population {population.name!r}", each) for each in held]
     for where, part in [*parts, ("decision", network.decision)]:
         if part is None:
@@ -219,6 +226,8 @@ REGISTER_LIMITS: dict[str, tuple[int, int]] = {
     "initial_u": (-reg.STATE_MAX, reg.STATE_MAX),
     "initial_v": (-reg.STATE_MAX, reg.STATE_MAX),
     "reset.value": (-reg.STATE_MAX, reg.STATE_MAX),
+    "adaptation.da": (0, reg.DECAY_MAX),
+    "adaptation.jump": (-reg.STATE_MAX, reg.STATE_MAX),
 }
 
 
@@ -317,6 +326,7 @@ RULES: tuple[SpecRule, ...] = (
     every_parameter_is_finite_and_fits_its_population,
     every_weight_is_finite,
     every_float_setting_is_in_range,
+    every_rest_and_adaptation_belongs_to_spikes,
     every_projection_setting_is_in_range,
     every_setting_is_one_that_exists,
     forms_are_not_mixed,

@@ -67,6 +67,10 @@ def rule_text(population: Population) -> str:
         parts.append("emits v" if rule.vth is None else f"vth {number(rule.vth)}")
         if np.any(rule.bias_mant):
             parts.append(f"bias {number(rule.bias_mant)}·2^{number(rule.bias_exp)}")
+        if rule.refractory is not None:
+            parts.append(f"refractory {rule.refractory.steps}")
+        if rule.adaptation is not None:
+            parts.append(f"adaptation da {number(rule.adaptation.da)}, {number(rule.adaptation.jump)}")
     else:
         parts = [f"β {number(rule.beta)}", "emits v" if rule.threshold is None else f"θ {number(rule.threshold)}"]
         for k, receptor in enumerate(rule.receptors):

@@ -11,7 +11,7 @@ import numpy as np
 from snndeploy.network.arrays import Array
 from snndeploy.network.maps import Sparse
 from snndeploy.network.network import Population, Projection
-from snndeploy.network.registers import STATE_SHIFT, Registers
+from snndeploy.network.registers import STATE_SHIFT, AdaptationRegisters, Registers
 from snndeploy.network.rule import Reset, Rule
 from snndeploy.quantize.choice import MARK, Choice, Part, part_name
 from snndeploy.quantize.drive import weighted_map
@@ -76,6 +76,11 @@ def _registers(original: Population, each: Population, choice: Choice, target: T
     reset = Reset("none")
     if rule.spiking and rule.reset.kind != "none":
         reset = Reset(rule.reset.kind, whole(np.asarray(rule.reset.value) * units), rule.reset.when)
+    moves = None
+    if rule.adaptation is not None:
+        # a decay of the registers of v: no offset
+        _, da = decays(np.zeros(()), np.asarray(rule.adaptation.decay), target)
+        moves = AdaptationRegisters(da, whole(np.asarray(rule.adaptation.jump) * units), rule.adaptation.decays)
     return Registers(
         du=du,
         dv=dv,
@@ -88,6 +93,8 @@ def _registers(original: Population, each: Population, choice: Choice, target: T
         initial_v=whole(np.asarray(rule.initial) * units),
         scale=units,
         offset=before.reset.value if before.spiking and before.reset.kind == "to" else 0.0,
+        refractory=rule.refractory,
+        adaptation=moves,
     )
 
 

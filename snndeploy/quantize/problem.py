@@ -108,6 +108,7 @@ class Problem:
                 np.maximum(np.abs(rule.initial), np.abs(rule.receptors[0].initial)),
             ),
             "what a spike subtracts": (state, np.abs(rule.reset.value) if rule.reset.kind == "by" else np.zeros(())),
+            "what spikes add to the threshold": (state, self._moved()),
             "the threshold": (
                 neuron.threshold_max.value,
                 np.asarray(0.0 if rule.threshold is None else rule.threshold),
@@ -116,6 +117,14 @@ class Problem:
             "the largest weight": (top, np.max(weights, axis=0) if weights else np.zeros(())),
         }
         return {name: (most, np.broadcast_to(size, self.shape)) for name, (most, size) in found.items()}
+
+    def _moved(self) -> Array:
+        """How far spikes in every step move the threshold; where that does not fade, what one of them adds."""
+        moves = self.rule.adaptation
+        if moves is None:
+            return np.zeros(())
+        lost = 1 - np.asarray(moves.decay)
+        return np.asarray(np.abs(moves.jump) / np.where(lost > 0, lost, 1.0))
 
     def limits(self) -> dict[str, float]:
         """The largest scale that each register allows to all neurons, by what it has to hold."""

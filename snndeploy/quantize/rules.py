@@ -18,7 +18,7 @@ from snndeploy.targets import Target
 # what has no integer form: the nearest that has
 NEAREST = {
     "receptors": "give all its inputs one synaptic time constant, or relay one kind over a population of its own",
-    "refractory": "train without; the nearest is a projection onto itself with a delay of 1 and negative weights",
+    "refractory": "train with a shorter one; the nearest is a projection onto itself with negative weights",
     "adaptation": "train with a fixed threshold; the nearest is a projection onto itself with negative weights",
     "floor": "train without; the nearest is a membrane that may go below, with weaker inhibition",
     "state_floor": "train without; the nearest is a membrane that may go below, with weaker inhibition",
@@ -60,6 +60,21 @@ def every_reset_is_one_that_the_target_has(network: Network, target: Target) -> 
             yield Finding("SD206", where, f"its reset is to {number(reset.value)}, not to zero", "quantise again")
 
 
+def every_rest_and_adaptation_is_one_that_the_target_has(network: Network, target: Target) -> Iterator[Finding]:
+    neuron = target.neuron
+    for each in network.populations:
+        rest, where = each.rule.refractory, f"population {each.name!r}"
+        if rest is not None and rest.steps > neuron.refractory_max.value:
+            what = f"it is refractory for {rest.steps} steps; {target.name} holds {neuron.refractory_max.value}"
+            yield Finding("SD206", where, what, NEAREST["refractory"])
+        if rest is not None and rest.freezes != "membrane" and not neuron.refractory_freezes_current.value:
+            what = f"its current stands still in its refractory period; that of {target.name} goes on"
+            yield Finding("SD206", where, what, "let the current go on, and fine-tune shortly")
+        if each.rule.adaptation is not None and not neuron.adaptive_threshold.value:
+            what = f"its threshold adapts; the neurons of {target.name} have fixed ones"
+            yield Finding("SD206", where, what, NEAREST["adaptation"])
+
+
 def every_neuron_has_an_integer_form(network: Network, target: Target) -> Iterator[Finding]:
     del target
     for each, rule in float_rules(network):
@@ -67,11 +82,6 @@ def every_neuron_has_an_integer_form(network: Network, target: Target) -> Iterat
         if len(rule.receptors) > 1:
             what = f"it has {len(rule.receptors)} receptors; a core filters one current"
             yield Finding("SD604", where, what, NEAREST["receptors"])
-        if rule.refractory is not None:
-            what = f"it is refractory for {rule.refractory.steps} steps"
-            yield Finding("SD604", where, what, NEAREST["refractory"])
-        if rule.adaptation is not None:
-            yield Finding("SD604", where, "its threshold adapts", NEAREST["adaptation"])
         for name in ("floor", "state_floor"):
             if getattr(rule, name) is not None:
                 what = f"its membrane has a {name} at {number(getattr(rule, name))}"
@@ -92,6 +102,7 @@ def every_decay_is_within_reach(network: Network, target: Target) -> Iterator[Fi
     most = target.neuron.decay_max.value
     for each, rule in float_rules(network):
         decays = [("beta", np.asarray(rule.beta), True)]
+        decays += [] if rule.adaptation is None else [("adaptation.decay", np.asarray(rule.adaptation.decay), True)]
         decays += [(f"receptors[{k}].alpha", np.asarray(r.alpha), False) for k, r in enumerate(rule.receptors)]
         for name, value, may_be_one in decays:
             keeps = value * DECAY_UNITY
@@ -138,6 +149,7 @@ def every_loop_and_delay_fits(network: Network, target: Target) -> Iterator[Find
 RULES: tuple[TargetRule, ...] = (
     every_input_is_of_a_kind_that_the_target_takes,
     every_reset_is_one_that_the_target_has,
+    every_rest_and_adaptation_is_one_that_the_target_has,
     every_neuron_has_an_integer_form,
     every_population_that_feeds_others_spikes,
     every_decay_is_within_reach,

@@ -127,7 +127,7 @@ def finetune(
             "SD807", f"setting {unknown[0]!r}", "there is no such setting", f"choose from {', '.join(SETTINGS)}"
         )
     how = replace(how or Tuning(), **settings)
-    raise_errors([*how.findings(), *_undecided(network)])
+    raise_errors([*how.findings(), *_untaught(network)])
     inputs, labels = _samples(network, data, "data")
     held = None if test is None else _samples(network, test, "test")
     stages: list[Stage] = []
@@ -160,11 +160,17 @@ def finetune(
     return FineTuned(tuned, start, tuple(stages), tuple(history), _changed(start, tuned))
 
 
-def _undecided(network: Network) -> list[Finding]:
-    if network.decision is not None:
-        return []
-    fix = "capture(..., decision='spike-count'), or net.with_(decision=Decision(population))"
-    return [Finding("SD807", "network", "it decides nothing, so nothing can be learned", fix)]
+def _untaught(network: Network) -> list[Finding]:
+    """What of a network cannot be fine-tuned."""
+    found = []
+    if network.decision is None:
+        fix = "capture(..., decision='spike-count'), or net.with_(decision=Decision(population))"
+        found.append(Finding("SD807", "network", "it decides nothing, so nothing can be learned", fix))
+    for each in network.populations:
+        if each.rule.refractory is not None or each.rule.adaptation is not None:
+            what = "it has a refractory period or an adaptive threshold, and fine-tuning computes neither"
+            found.append(Finding("SD807", f"population {each.name!r}", what, "quantise it without fine-tuning"))
+    return found
 
 
 def _spikes(taught: Network, start: Network, inputs: Mapping[str, Array]) -> dict[str, Array]:

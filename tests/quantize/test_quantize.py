@@ -216,8 +216,8 @@ W = np.full((3, 2), 0.5)
         ("SD602", r"alpha: 1.0 is slower.*nearest is 0.999756\. ", Rule(1.0, receptors=(Receptor(1.0),)), "loihi2"),
         ("SD603", "threshold is -0.5 above what it resets to", Rule(0.5, 0.5, reset=Reset("to", 1.0)), "loihi2"),
         ("SD604", "2 receptors", Rule(0.5, receptors=(Receptor(), Receptor(0.5))), "loihi2"),
-        ("SD604", "refractory for 2 steps", Rule(0.5, refractory=Refractory(2)), "loihi2"),
-        ("SD604", "threshold adapts", Rule(0.5, adaptation=Adaptation(0.5, 0.1)), "loihi2"),
+        ("SD206", "refractory for 70 steps; loihi2 holds 62", Rule(0.5, refractory=Refractory(70)), "loihi2"),
+        ("SD206", "threshold adapts", Rule(0.5, adaptation=Adaptation(0.5, 0.1)), "loihi1"),
         ("SD604", "floor at -1", Rule(0.5, floor=-1.0), "loihi2"),
         ("SD604", "state_floor at 0", Rule(0.5, state_floor=0.0), "loihi2"),
         ("SD604", "resets its current", Rule(0.5, receptors=(Receptor(0.5, reset=True),)), "loihi2"),
@@ -238,7 +238,7 @@ def test_what_registers_cannot_hold_is_refused_by_name(code, said, rule, target)
 
 
 def test_everything_wrong_is_said_at_once():
-    rule = Rule(0.9999, refractory=Refractory(2), reset=Reset("by", 1.0), synapse="synchronous",
+    rule = Rule(0.9999, state_floor=0.0, reset=Reset("by", 1.0), synapse="synchronous",
                 receptors=(Receptor(0.5, initial=1.0),))  # fmt: skip
     network = dense(rule, W, "counts")
     found = codes(network, "loihi1", np.zeros((0, 1, 2)))

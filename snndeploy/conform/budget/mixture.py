@@ -74,7 +74,11 @@ def _population(each: Population, made: Population, parts: Collection[str]) -> P
         u, v = np.asarray(receptor.initial) * units, np.asarray(rule.initial) * units
     reset = Reset(rule.reset.kind, value, rule.reset.when) if rule.spiking else Reset("none")
     mixed = Rule(beta, theta, (Receptor(alpha, initial=u),), bias, rule.bias_onset, reset, initial=v)
-    return Population(each.name, each.shape, mixed)
+    moves, held = rule.adaptation, registers.adaptation
+    if moves is not None and held is not None:
+        decay = (DECAY_UNITY - np.asarray(held.da)) / DECAY_UNITY if DECAYS in parts else moves.decay
+        moves = replace(moves, decay=decay, jump=held.jump if LEVELS in parts else np.asarray(moves.jump) * units)
+    return Population(each.name, each.shape, replace(mixed, refractory=rule.refractory, adaptation=moves))
 
 
 def _projection(p: Projection, target: Population) -> Projection:
@@ -107,15 +111,25 @@ class TruncatedState(FloatState):
 
     def step(self, t: int, drive: list[Array]) -> Array:
         """As the float rule, on states that have already decayed."""
-        self.stored = self.v
+        self.stored, current, frozen = self.v, self.u, self.waiting > 0
         self.u = [np.trunc(self.alpha * u) for u in self.u]
         self.v = np.trunc(self.beta * self.v)
         emitted = super().step(t, drive)
-        self.v = np.clip(self.v, -STATE_MAX, STATE_MAX)
+        self.v = np.where(frozen, self.stored, np.clip(self.v, -STATE_MAX, STATE_MAX))
+        if self.rule.refractory is not None and self.rule.refractory.freezes == "membrane and current":
+            self.u = [np.where(frozen, old, new) for old, new in zip(current, self.u, strict=True)]
+        self.adapted = np.clip(self.adapted, -STATE_MAX, STATE_MAX)
         return emitted if self.rule.spiking else self.v
 
     def pends(self) -> Array:
         return np.asarray(self.stored > self.theta)
+
+    def _threshold(self) -> tuple[Array, Array]:
+        moves = self.rule.adaptation
+        if moves is None:
+            return super()._threshold()
+        faded = np.trunc(np.asarray(moves.decay) * self.adapted)
+        return np.asarray(self.rule.threshold) + (faded if moves.decays == "before" else self.adapted), faded
 
 
 def start(population: Population, batch: int) -> TruncatedState:

@@ -72,7 +72,7 @@ def fits_lif(population: Population, start: int) -> bool:
     if not rule.spiking or (reset.kind, reset.when) != ("to", "now") or not _zero(reset.value):
         return False
     if isinstance(rule, Registers):
-        return _zero(rule.initial_u, rule.initial_v)
+        return rule.plain and _zero(rule.initial_u, rule.initial_v)
     receptor = rule.receptors[0]
     plain = (rule.floor, rule.state_floor, rule.refractory, rule.adaptation) == (None,) * 4
     return bool(
@@ -150,6 +150,8 @@ def _neurons(population: Population, kind: Kind, start: int) -> Neurons:
         if kind != "RuleLIF":
             return Neurons(name, size, kind, start, numbers)
         numbers |= {"u": flat(rule.initial_u), "v": flat(rule.initial_v), "reset_value": flat(rule.reset.value)}
+        if rule.adaptation is not None:
+            numbers |= {"adapt_da": flat(rule.adaptation.da), "adapt_jump": flat(rule.adaptation.jump)}
         return Neurons(name, size, kind, start, numbers, _settings(rule))
     receptor = rule.receptors[0]
     if kind != "RuleLIF":
@@ -169,13 +171,19 @@ def _neurons(population: Population, kind: Kind, start: int) -> Neurons:
         "onsets": tuple(each.onset for each in rule.receptors),
         "u_resets": tuple(each.reset for each in rule.receptors),
         "synchronous": rule.synapse == "synchronous",
-        "adapt_first": rule.adaptation is not None and rule.adaptation.decays == "before",
-        "refractory": rule.refractory.steps if rule.refractory else 0,
-        "freezes_u": rule.refractory is not None and rule.refractory.freezes == "membrane and current",
     }
     return Neurons(name, size, kind, start, numbers, settings)
 
 
 def _settings(rule: Rule | Registers) -> dict[str, Any]:
     when = rule.reset.when if rule.spiking and rule.reset.kind != "none" else "never"
-    return {"spiking": rule.spiking, "reset_to": rule.reset.kind == "to", "reset_when": when, "onset": rule.bias_onset}
+    rest, moves = rule.refractory, rule.adaptation
+    return {
+        "spiking": rule.spiking,
+        "reset_to": rule.reset.kind == "to",
+        "reset_when": when,
+        "onset": rule.bias_onset,
+        "adapt_first": moves is not None and moves.decays == "before",
+        "refractory": 0 if rest is None else rest.steps,
+        "freezes_u": rest is not None and rest.freezes == "membrane and current",
+    }

@@ -41,6 +41,9 @@ class IntegerState:
         self.v: Array = np.broadcast_to(np.asarray(rule.initial_v), shape).astype(np.int64)
         self.s: Array = np.zeros(shape, bool)
         self.p: Array = self.v
+        self.adapted: Array = np.zeros(shape, np.int64)
+        self.theta: Array = np.broadcast_to(np.asarray(0 if rule.vth is None else rule.vth) << STATE_SHIFT, shape)
+        self.waiting: Array = np.zeros(shape, np.int64)
 
     def silence(self) -> list[Array]:
         """What arrives if nothing does."""
@@ -56,18 +59,34 @@ class IntegerState:
         if rule.vth is None:
             self.u, self.v, self.p = u, q, q
             return q
-        theta = np.asarray(rule.vth) << STATE_SHIFT
-        pending = self.v > theta
+        pending = self.v > self.theta
+        theta, faded = self._threshold()
         late = rule.reset.kind != "none" and rule.reset.when in ("next", "residual")
         p = np.where(pending, clip24(self._reset(q)), q) if late else q
-        s = p > theta
+        frozen = self.waiting > 0
+        s = (p > theta) & ~frozen
         v = p
         if rule.reset.kind != "none" and rule.reset.when == "now":
             v = np.where(s, clip24(self._reset(p)), p)
         elif rule.reset.kind != "none" and rule.reset.when == "residual":
             v = clip24(p - (s.astype(np.int64) - pending) * (p - self._reset(p)))
-        self.u, self.v, self.s, self.p = u, v, s, p
+        if rule.refractory is not None:
+            v = np.where(frozen, self.v, v)
+            if rule.refractory.freezes == "membrane and current":
+                u = np.where(frozen, self.u, u)
+            self.waiting = np.where(s, rule.refractory.steps, np.maximum(self.waiting - 1, 0))
+        if rule.adaptation is not None:
+            self.adapted = clip24(faded + np.asarray(rule.adaptation.jump) * s)
+        self.u, self.v, self.s, self.p, self.theta = u, v, s, p, theta
         return s.astype(np.int64)
+
+    def _threshold(self) -> tuple[Array, Array]:
+        """The threshold of this step, and the adaptation that this step's spikes add to."""
+        threshold, moves = np.asarray(self.rule.vth) << STATE_SHIFT, self.rule.adaptation
+        if moves is None:
+            return np.broadcast_to(threshold, self.v.shape), self.adapted
+        faded = decay(self.adapted, DECAY_UNITY - np.asarray(moves.da))
+        return threshold + (faded if moves.decays == "before" else self.adapted), faded
 
     def _reset(self, y: Array) -> Array:
         value = np.asarray(self.rule.reset.value)

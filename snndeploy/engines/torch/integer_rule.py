@@ -45,6 +45,12 @@ class IntegerNeurons:
         self.v = number(rule.initial_v).expand(whole)
         self.s = torch.zeros(whole, dtype=torch.bool, device=settings.device)
         self.p = self.v
+        moves = rule.adaptation
+        self.keep_a = number(0 if moves is None else DECAY_UNITY - np.asarray(moves.da))
+        self.jump = number(0 if moves is None else moves.jump)
+        self.edge = self.theta
+        self.adapted = torch.zeros(whole, dtype=torch.int64, device=settings.device)
+        self.resting = torch.zeros(whole, dtype=torch.int64, device=settings.device)
 
     def step(self, t: int, drive: list[Tensor]) -> Tensor:
         """Takes the accumulation `a: int32 (batch, *shape)`; returns what is emitted: spikes, or v."""
@@ -60,15 +66,26 @@ class IntegerNeurons:
             self.u, self.v, self.p = u, p, p
             return p
         late = reset.kind != "none" and reset.when in ("next", "residual")
-        pending = self.v > self.theta
+        pending = self.v > self.edge
+        faded = self.adapted
+        if self.rule.adaptation is not None:
+            faded = decayed(self.adapted, self.keep_a)
+            self.edge = self.theta + (faded if self.rule.adaptation.decays == "before" else self.adapted)
         if late:
             p = torch.where(pending, clip24(self._reset(p)), p)
-        s = p > self.theta
+        s = (p > self.edge) & (self.resting == 0)
         v = p
         if reset.kind != "none" and reset.when == "now":
             v = torch.where(s, clip24(self._reset(p)), p)
         elif late and reset.when == "residual":
             v = clip24(p - (s.to(torch.int64) - pending.to(torch.int64)) * (p - self._reset(p)))
+        if self.rule.adaptation is not None:
+            self.adapted = clip24(faded + self.jump * s)
+        if self.rule.refractory is not None:
+            v = torch.where(self.resting > 0, self.v, v)
+            if self.rule.refractory.freezes == "membrane and current":
+                u = torch.where(self.resting > 0, self.u, u)
+            self.resting = torch.where(s, self.rule.refractory.steps, (self.resting - 1).clamp(min=0))
         self.u, self.v, self.s, self.p = u, v, s, p
         return s
 

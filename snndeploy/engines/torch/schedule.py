@@ -84,7 +84,8 @@ class Group:
         self.device = by.device
         only = self.neurons[names[0]]
         self.fused: Fused | None = None
-        if len(names) == 1 and isinstance(only, IntegerNeurons) and by.device.type == "cpu":
+        plain = isinstance(only, IntegerNeurons) and only.rule.plain
+        if len(names) == 1 and plain and by.device.type == "cpu":
             self.fused = Fused(network, network.population[names[0]], batch, [p for _, p in self.inner[names[0]]])
 
     def advance(self, start: int, steps: int, emissions: Emissions, record: tuple[str, ...], tape: Tape) -> None:

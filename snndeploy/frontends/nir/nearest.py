@@ -10,7 +10,7 @@ import numpy as np
 from snndeploy.network.maps import Map
 from snndeploy.network.network import Network, Population, Projection
 from snndeploy.network.registers import DECAY_UNITY, STATE_SHIFT, Registers
-from snndeploy.network.rule import Receptor, Rule
+from snndeploy.network.rule import Adaptation, Receptor, Rule
 
 
 def _uniform(registers: Registers) -> bool:
@@ -28,6 +28,7 @@ def float_rule(registers: Registers) -> Rule:
     bias = np.ldexp(np.asarray(registers.bias_mant, np.float64), np.asarray(registers.bias_exp)) / scale
     value = np.asarray(registers.reset.value) / scale
     to = registers.reset.kind == "to"
+    moves = registers.adaptation
     receptor = Receptor(
         alpha=(DECAY_UNITY - 1 - np.asarray(registers.du)) / DECAY_UNITY,
         gain=1.0 if _uniform(registers) else 1.0 / scale,
@@ -41,6 +42,12 @@ def float_rule(registers: Registers) -> Rule:
         bias_onset=registers.bias_onset,
         reset=replace(registers.reset, value=np.asarray(value + offset if to else value, np.float64)),
         initial=np.asarray(registers.initial_v) / scale + offset,
+        refractory=registers.refractory,
+        adaptation=None
+        if moves is None
+        else Adaptation(
+            (DECAY_UNITY - np.asarray(moves.da)) / DECAY_UNITY, np.asarray(moves.jump) / scale, moves.decays
+        ),
     )
 
 

@@ -57,15 +57,16 @@ def _period(rule: object, made: Range) -> Array:
     Worked out where a spike sets the membrane at once; the largest current and the bias then act on it.
     """
     assert isinstance(rule, Registers)
-    ones = np.ones(made.u.low.shape, np.int64)
+    rest = 0 if rule.refractory is None else rule.refractory.steps
+    ones = np.full(made.u.low.shape, max(p for p in PERIODS if p <= rest + 1))
     if not rule.spiking or rule.reset.kind != "to" or rule.reset.when != "now" or np.any(made.u.high > STATE_MAX):
         return ones
     step = Step(rule)
     drive = made.u.high + step.bias(made.u.low).high
     v = np.broadcast_to(np.asarray(rule.reset.value), ones.shape)
-    theta = np.asarray(rule.vth) << STATE_SHIFT
+    theta = step.threshold()[0]
     rests, waiting = ones, np.ones(ones.shape, bool)
-    for n in range(1, PERIODS[-1] + 1):
+    for n in range(1 + rest, PERIODS[-1] + 1):
         v = decayed(v, step.kept_v) + drive
         if n in PERIODS:
             rests = np.where(waiting, n, rests)

@@ -63,8 +63,24 @@ class Step:
         full = point(np.asarray(self.rule.bias_mant) << np.asarray(self.rule.bias_exp), like)
         return full if self.rule.bias_onset == 0 else full.joined(point(0, like))
 
+    def threshold(self) -> tuple[Array, Array]:
+        """The lowest and the highest that it can be: what spikes add in every step comes to rest, or stays 0."""
+        theta, moves = np.asarray(self.rule.vth) << STATE_SHIFT, self.rule.adaptation
+        if moves is None:
+            return theta, theta
+        jump, kept = np.asarray(moves.jump), DECAY_UNITY - np.asarray(moves.da)
+        zero = np.zeros(np.broadcast_shapes(jump.shape, kept.shape), np.int64)
+        rest = [clip24(climbing(zero, sign * jump + zero, kept + zero)) for sign in (1, -1)]
+        return theta - rest[1], theta + rest[0]
+
+    @property
+    def freezes_current(self) -> bool:
+        rest = self.rule.refractory
+        return rest is not None and rest.freezes == "membrane and current"
+
     def current(self, u: Interval, x: Interval) -> Interval:
-        return u.map(lambda y: decayed(y, self.kept_u)).plus(x)
+        raw = u.map(lambda y: decayed(y, self.kept_u)).plus(x)
+        return raw.joined(u) if self.freezes_current else raw
 
     def membrane(self, u: Interval, v: Interval, bias: Interval) -> tuple[Interval, Interval, Array]:
         """(v after the step, everything that was limited to 24 bits in it, whether a spike can occur)."""
@@ -77,7 +93,7 @@ class Step:
         if reset is None:
             raw = candidate(v)
             return raw.map(clip24), raw, np.zeros(raw.low.shape, bool)
-        theta = np.asarray(rule.vth) << STATE_SHIFT
+        lowest, highest = self.threshold()
         value = np.asarray(rule.reset.value)
 
         def after(p: Interval) -> Interval:
@@ -92,7 +108,7 @@ class Step:
         limited: list[Interval] = []
         fires = np.zeros(v.low.shape, bool)
         for pending in (False, True) if late else (False,):
-            before = v if not late else v.down_to(theta + 1) if pending else v.up_to(theta)
+            before = v if not late else v.down_to(lowest + 1) if pending else v.up_to(highest)
             raw = candidate(before)
             limited.append(raw)
             p = raw.map(clip24)
@@ -100,7 +116,7 @@ class Step:
                 raw = after(p)
                 limited.append(raw)
                 p = raw.map(clip24)
-            for spike, part in ((False, p.up_to(theta)), (True, p.down_to(theta + 1))):
+            for spike, part in self._cases(p, lowest, highest):
                 if spike:
                     fires = fires | part.exists
                 kept = part
@@ -110,7 +126,12 @@ class Step:
                     kept = after(part) if spike else _undone(part, value, reset.kind)
                 limited.append(kept)
                 stored.append(kept.map(clip24))
-        return stored[0].joined(*stored[1:]), limited[0].joined(*limited[1:]), fires
+        kept_v = [v] if rule.refractory is not None else []
+        return stored[0].joined(*stored[1:], *kept_v), limited[0].joined(*limited[1:]), fires
+
+    def _cases(self, p: Interval, lowest: Array, highest: Array) -> tuple[tuple[bool, Interval], tuple[bool, Interval]]:
+        """Without and with a spike; a neuron that rests does not spike however high p is, but then it keeps v."""
+        return (False, p.up_to(highest)), (True, p.down_to(lowest + 1))
 
 
 def _undone(p: Interval, value: Array, kind: str) -> Interval:
@@ -214,7 +235,7 @@ def _candidates(step: Step, sign: int, u: Interval, bias: Interval, start: Inter
     first = start.high if sign > 0 else -start.low
     found = [climbing(first, x, kept), settled(x, kept)]
     if rule.spiking:
-        theta = sign * (np.asarray(rule.vth) << STATE_SHIFT) * np.ones(shape, np.int64)
+        theta = sign * step.threshold()[sign > 0] * np.ones(shape, np.int64)
         value = sign * np.asarray(rule.reset.value) * np.ones(shape, np.int64)
         found += [theta, theta + 1, value]
         edge = decayed(theta, kept) + x

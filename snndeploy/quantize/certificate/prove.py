@@ -19,7 +19,7 @@ from snndeploy.network.registers import STATE_MAX, STATE_SHIFT, Registers
 from snndeploy.quantize.certificate import witness
 from snndeploy.quantize.certificate.analysis import Reached, analyse
 from snndeploy.quantize.certificate.arrivals import Arrivals, arrivals
-from snndeploy.quantize.certificate.bounds import current_range
+from snndeploy.quantize.certificate.bounds import Step, current_range
 from snndeploy.quantize.certificate.interval import Interval
 from snndeploy.quantize.certificate.observe import raw
 from snndeploy.quantize.certificate.result import STATUSES, Bound, Certificate
@@ -136,7 +136,8 @@ def _bounds(network: Network, each: Population, made: Reached, chip: Target | No
     decision = network.decision
     read = decision is not None and decision.population == each.name and decision.rule != "spike-count"
     if rule.spiking and rule.reset.kind == "to" and not read:
-        harmless = (reached.high > limit) & (reached.low >= -limit)
+        below = Step(rule).threshold()[1] < limit  # what is limited still spikes
+        harmless = (reached.high > limit) & (reached.low >= -limit) & below
     status = np.where(harmless, np.int8(PROVEN), _exceeds(reached, limit))
     membrane = Bound(each.name, "v", reached.low, reached.high, limit, status, harmless)
     return [_current(each, made.range.u, made.arriving, limit), membrane]

@@ -152,6 +152,7 @@ class PyRuleLIFModelFixed(AbstractRuleLIFModel):
     def prepare(self) -> None:
         if self.settings["spiking"]:
             self.theta = self.numbers["vth"] * 64
+            self.adapted = np.zeros(self.theta.shape, np.int64)
             self.over = self.v > self.theta
         self.bias = self.numbers["bias_mant"] * 2 ** self.numbers["bias_exp"]
 
@@ -177,20 +178,30 @@ class PyRuleLIFModelFixed(AbstractRuleLIFModel):
         u = u - 2**24 * (u > 2**23) + 2**24 * (u <= -(2**23))
         bias = self.bias if now >= settings["onset"] else 0
         v = self.saturated(self.in_32_bits(self.decayed(self.v, 4096 - self.numbers["dv"]) + u + bias))
-        self.u[:] = u
         if not settings["spiking"]:
-            self.v[:] = v
+            self.u[:], self.v[:] = u, v
             return v
 
         pending = self.over
         if when in ("next", "residual"):
             v = np.where(pending, self.saturated(amount if to else v - amount), v)
-        fired = v > self.theta
+        theta, rests = self.theta, self.resting > 0
+        if "adapt_da" in self.numbers:
+            faded = self.decayed(self.adapted, 4096 - self.numbers["adapt_da"])
+            theta = theta + (faded if settings["adapt_first"] else self.adapted)
+        fired = (v > theta) & ~rests
         if when == "now":
             v = np.where(fired, self.saturated(amount if to else v - amount), v)
         elif when == "residual":
             due = fired.astype(np.int64) - pending.astype(np.int64)
             v = self.saturated(v - due * (v - amount if to else amount))
-        self.v[:] = v
-        self.over = v > self.theta
+        if "adapt_da" in self.numbers:
+            self.adapted = self.saturated(faded + self.numbers["adapt_jump"] * fired)
+        if settings["refractory"]:
+            v[rests] = self.v[rests]
+            if settings["freezes_u"]:
+                u[rests] = self.u[rests]
+            self.resting = np.where(fired, settings["refractory"], np.maximum(self.resting - 1, 0))
+        self.u[:], self.v[:] = u, v
+        self.over = v > theta
         return fired.astype(np.int32)

@@ -18,8 +18,9 @@ class RuleLIF(AbstractProcess):  # type: ignore[misc]
     Parameters
     ----------
     numbers : dict of arrays, (size,) each, or (receptors, size) for u, alpha, gain and constant. Fixed point: du, dv,
-        vth, bias_mant, bias_exp, u, v, reset_value. Floating point: alpha, gain, constant, beta, vth, bias, v, u,
-        reset_value, value, and floor, state_floor, adapt_decay, adapt_jump where the rule has them.
+        vth, bias_mant, bias_exp, u, v, reset_value, and adapt_da, adapt_jump where the rule has them. Floating point:
+        alpha, gain, constant, beta, vth, bias, v, u, reset_value, value, and floor, state_floor, adapt_decay,
+        adapt_jump where the rule has them.
     settings : dict of the words and whole numbers that `neurons.py` lists.
     """
 
