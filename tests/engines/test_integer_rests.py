@@ -250,3 +250,13 @@ def test_the_error_budget_takes_them_apart(adapts):
     made = sd.quantize(network, "loihi2", x)
     between = _between(prepared(network), made, PARTS, {"in": x})
     np.testing.assert_array_equal(between.spikes["p"], sd.run(made, x).spikes["p"])
+
+
+def test_fine_tuning_says_that_it_computes_neither():
+    pytest.importorskip("torch")
+    feed = Projection("in", "p", (Dense(np.full((2, 3), 0.4)),))
+    x, labels = np.ones((5, 4, 3), int), np.zeros(4, int)
+    for rule in (Rule(0.9, 1.0, refractory=Refractory(2)), Rule(0.9, 1.0, adaptation=Adaptation(0.9, 0.1))):
+        network = Network(1e-3, (Input("in", (3,)),), (Population("p", (2,), rule),), (feed,), ("p",), Decision("p"))
+        with pytest.raises(SnnDeployError, match="SD807 population 'p': it has a refractory period"):
+            sd.finetune(network, "loihi2", (x, labels))
