@@ -14,6 +14,7 @@ from snndeploy.frontends.functional import FORMS, functional, is_identity
 from snndeploy.frontends.rearranging import MOVES, rearranged
 from snndeploy.frontends.recording import LIST, as_value, keep
 from snndeploy.frontends.reductions import RANKS, REDUCES, kept_total, reduced
+from snndeploy.frontends.signs import never_negative
 from snndeploy.frontends.states import refused_as_state
 from snndeploy.frontends.value import Steps, Sum, Unknown, Value, plain
 
@@ -118,7 +119,7 @@ def _meant(tracer: Tracer, name: str, func: Any, args: tuple[Any, ...], kwargs: 
         return tracer.unknown(result)
     if name in ARITHMETIC:
         return arithmetic(tracer, name, args, kwargs, result)
-    if is_identity(name, args, kwargs):
+    if is_identity(name, args, kwargs) or (name == "relu" and never_negative(tracer, whole)):
         return tracer.like(first, result)
     if name in FORMS:
         return functional(tracer, name, args, kwargs, result)

@@ -10,6 +10,7 @@ from torch import nn
 from snndeploy.errors import Finding
 from snndeploy.frontends import layers, neurons
 from snndeploy.frontends.entering import Stop
+from snndeploy.frontends.signs import never_negative
 from snndeploy.frontends.value import plain
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ def stranger(
     tracer: Tracer, path: str, module: nn.Module, parent: type | None, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
     """A module that is not known: refused by name, then run on plain tensors to find out what else is wrong."""
+    if type(module) is nn.ReLU and args and never_negative(tracer, args[0]):
+        return tracer.like(args[0], plain(args[0]))
     name = type(module).__name__
     refusal = neurons.REFUSED.get(type(module))
     if refusal is not None:

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 import snntorch as snn
 import torch
-from captures import agree, spikes
-from snntorch import utils
+from captures import agree, fresh, spikes
 from torch import nn
 from torch.nn import functional as F
 
@@ -75,6 +74,7 @@ FORMS = {
     "flatten": lambda m, s: torch.flatten(m.conv(s), start_dim=1),
     "modules by name": lambda m, s: m.many["a"](s) - 0.5 * m.many["b"](s),
     "constants": lambda m, s: torch.mul(m.fc(s), torch.sigmoid(m.shared[1][:1])) + m.b[None, :5].clamp(0, 0.1),
+    "relu of spikes": lambda m, s: m.fc(F.relu(s * m.mask[0, 0] + s.relu())),
     "functional in a branch": lambda m, s: m.fc(s) + F.linear(s, m.fc.weight.flip(0)),
 }
 
@@ -106,7 +106,7 @@ def test_initialised_lazy_layers():
     with pytest.raises(SnnDeployError, match=r"SD301 module '0': LazyConv2d .*call the module once"):
         sd.capture(module.eval(), x)
     module(torch.zeros(1, 1, 6, 6))
-    utils.reset(module)
+    fresh(module)
     nn.init.uniform_(module[0].weight)
     agree(module, x, "snntorch", silent=True)
 
@@ -119,6 +119,7 @@ REFUSED = {
     r"layer_norm\(\).*BatchNorm": lambda m, s: F.layer_norm(s, (8,)),
     r"softmax\(\).*loss": lambda m, s: F.log_softmax(m.fc(s), -1),
     r"dropout\(\).*training=self.training": lambda m, s: F.dropout(s),
+    r"relu\(\) has no meaning": lambda m, s: F.relu(m.fc(s)),
     r"maximum of values": lambda m, s: F.max_pool2d(m.fc(s), 2),
     r"SD302.*\(2, 8, 6\), not of \(in, out\)": lambda m, s: s @ m.w.repeat(2, 1, 1),
 }

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import snntorch as snn
 import torch
-from captures import agree, spikes
+from captures import agree, fresh, spikes
 from torch import nn
 from torch.nn import functional as F
 
@@ -43,9 +43,9 @@ class Pooled(nn.Module):
         with torch.no_grad():
             for each in (self.a, self.b):
                 each.weight.mul_(2).add_(0.03)
-            utils_reset(self)
+            fresh(self)
             width = body(self, *self.firsts(torch.zeros(2, 1, 8, 8))).flatten(1).shape[1]
-            utils_reset(self)
+            fresh(self)
         self.out = nn.Linear(width, 4)
         with torch.no_grad():
             self.out.weight.mul_(4).add_(0.03)
@@ -56,12 +56,6 @@ class Pooled(nn.Module):
 
     def forward(self, x):
         return self.last(self.out(self.body(self, *self.firsts(x)).flatten(1)))
-
-
-def utils_reset(module):
-    from snntorch import utils
-
-    utils.reset(module)
 
 
 BODIES = {

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import snntorch as snn
 import torch
-from captures import agree, spikes
+from captures import agree, fresh, spikes
 from torch import nn
 from torch.nn import functional as F
 
@@ -229,9 +229,7 @@ def test_batch_first_by_hand():
     x = spikes(np.random.default_rng(4), (STEPS, BATCH, 6))
     module = Loop(steps_of_axis_one, 4)
     network = sd.capture(module, x)
-    from snntorch import utils
-
-    utils.reset(module)
+    fresh(module)
     with torch.no_grad():
         expected = module(torch.from_numpy(x).transpose(0, 1)).numpy()
     assert np.array_equal(sd.run(network, x).spikes["lif2"], expected.swapaxes(0, 1))
