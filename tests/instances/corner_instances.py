@@ -13,7 +13,7 @@ import torch
 from checking import Case, Instance, at_once, by_step, from_nothing, with_states
 from drawing import Draw
 from layer_instances import FRAMEWORKS, Weighted, neuron
-from norse_neurons import SNNTORCH_REFUSES, P, cell
+from norse_neurons import P, cell, refusal
 from snntorch_neurons import NORSE_REFUSES, RESETS, decays, follow, place, recurrence
 from torch import nn
 
@@ -62,9 +62,7 @@ def alone(framework: str, seed: int) -> Instance:
         return Instance(lif.eval(), x, loop, {}, NORSE_REFUSES.get((cls.__name__, *reset), ""))
     name = d.one("LIFBoxCell", "IAFCell", "LIFCell", "LIFRefracCell")
     p = P(d, name, shape)
-    return Instance(
-        cell(name, p, 0, False, False).eval(), 3 * x, from_nothing, {}, SNNTORCH_REFUSES.get(name, ""), p.dt
-    )
+    return Instance(cell(name, p, 0, False, False).eval(), 3 * x, from_nothing, {}, refusal(name, p), p.dt)
 
 
 def broadcast(cls: type, seed: int) -> Instance:

@@ -165,7 +165,7 @@ def norse_cell(p: Plan, shape: tuple[int, ...], before: int) -> tuple[nn.Module,
 
     leak, th, reset = d.tensor(-0.1, 0.1), d.tensor(0.15, 0.5), d.tensor(-0.3, 0.1)
     lif = norse.LIFParameters(rate(), rate(), leak, th, reset)
-    kinds = ["box", "box subtract", "lif", "iaf"] + (["recurrent"] if before else [])
+    kinds = ["box", "box subtract", "lif", "iaf", "rest"] + (["recurrent"] if before else [])
     if not p.portable:
         kinds += ["refractory", "adaptive", "integrator", "box", "lif"]
     kind = d.one(*kinds)
@@ -180,8 +180,9 @@ def norse_cell(p: Plan, shape: tuple[int, ...], before: int) -> tuple[nn.Module,
             return norse.IAFCell(norse.IAFParameters(th * 3, reset), dt=DT), kind
         case "integrator":
             return norse.LICell(norse.LIParameters(rate(), rate(), leak), dt=DT), kind
-        case "refractory":
-            return norse.LIFRefracCell(norse.LIFRefracParameters(lif, torch.tensor(float(d.whole(1, 4)))), dt=DT), kind
+        case "rest" | "refractory":
+            rest = 1 if kind == "rest" else d.whole(2, 4)
+            return norse.LIFRefracCell(norse.LIFRefracParameters(lif, torch.tensor(float(rest))), dt=DT), kind
         case "adaptive":
             more = {"beta": d.tensor(0.0, 0.4), "tau_adapt_inv": d.tensor(0.05, 0.4) / DT}
             return norse.LSNNCell(

@@ -159,6 +159,12 @@ def cell(name: str, p: P, size_in: int, subtract: bool, autapses: bool) -> nn.Mo
     return made
 
 
+def refusal(name: str, p: P) -> str:
+    """Why snnTorch cannot hold it; a rest of one step is a reset in the step after the spike."""
+    one_step = name.startswith("LIFRefrac") and bool(p.given["rho_reset"] <= 1)
+    return "" if one_step else SNNTORCH_REFUSES.get(name, "")
+
+
 K = 0.5
 
 
@@ -178,7 +184,7 @@ def instance(name: str, subtract: bool, autapses: bool, seed: int) -> Instance:
         before = nn.Identity() if layered else d.linear(size[0], shape[0], gain)
     p = P(d, name, shape)
     made = cell(name, p, size[0], subtract, autapses)
-    other = SNNTORCH_REFUSES.get(name, "")
+    other = refusal(name, p)
     quiet = name.startswith(("LI", "LIBox")) and not name.startswith("LIF")
     flat = [nn.Flatten()] if image else []
     tail: list[nn.Module] = []

@@ -20,17 +20,12 @@ from torch import nn
 RESETS = [(mechanism, delay) for mechanism in ("subtract", "zero", "none") for delay in (True, False)]
 # what Norse does not do, by (class, mechanism, delay): a part of the refusal's text
 RESIDUAL = "'by', 'residual'; Norse resets in the step of the spike"
-LATE = "'to', 'next'; Norse resets in the step of the spike"
 CLEARED = "a current that is reset with the membrane"
 FLOOR = "a floor of the membrane"
 NORSE_REFUSES: dict[tuple[str, str, bool], str] = {
     ("Leaky", "subtract", False): RESIDUAL,
     ("Synaptic", "subtract", False): RESIDUAL,
     ("RLeaky", "subtract", False): RESIDUAL,
-    ("Synaptic", "zero", True): LATE,
-    ("RLeaky", "zero", True): LATE,
-    ("RSynaptic", "zero", True): LATE,
-    ("Lapicque", "zero", True): LATE,
     ("Alpha", "zero", True): CLEARED,
 }
 # options with which snnTorch 1.0 itself raises when the neuron is built, or called
@@ -226,6 +221,8 @@ def clamped(cls: type, reset: tuple[str, bool], low: float, high: float, seed: i
     if cls is snn.Synaptic:
         options["alpha"] = d.some(0.2, 0.9, here[2]) if high > 1 else d.some(-0.5, 0.0, here[2])
     found = around(d, cls, reset, d.flag(), options, here)
+    if cls is snn.Synaptic and reset == ("zero", True) and high > 1:
+        return replace(found, other="its reset is 'to', 'next'; Norse resets in the step of the spike")
     return replace(found, other=found.other or NORSE_REFUSES_CLAMPED.get((reset[0], high > 1), ""))
 
 
