@@ -502,3 +502,13 @@ def test_a_flatten_that_fits_is_taken_at_its_word(tmp_path: Path) -> None:
         else:
             assert "batch axis" not in str(inspect(path, DT))
     assert "a weight of shape (2, 7) cannot take (2, 12)" in refusal(flattened(tmp_path / "x.nir", 1, -1, 7), DT)
+
+
+def test_a_threshold_is_one_neuron_with_a_membrane_alone(tmp_path: Path) -> None:
+    """Behind a neuron that spikes by itself it is another neuron, and the way back has no rule."""
+    nodes = {"input": nir.Input(np.array([3])), "output": nir.Output(np.array([3]))}
+    edges = [("input", "p"), ("p", "t"), ("t", "w"), ("w", "p"), ("t", "output")]
+    more = {"t": nir.Threshold(full(0.5)), "w": nir.Linear(-np.eye(3))}
+    path = save(tmp_path / "x.nir", {**nodes, "p": nir.LI(full(0.01), full(10), full(0)), **more}, edges)
+    assert {p.name: p.delay for p in read(path, DT).projections}["t->p"] == 1
+    assert "SD410" in refusal(save(tmp_path / "y.nir", {**nodes, "p": lif(), **more}, edges), DT)

@@ -436,3 +436,52 @@ def test_every_type_of_node_is_written_and_says_the_same_alone(tmp_path: Path) -
     for name, fired in ours.spikes.items():
         assert 0 < fired.sum() < fired.size, name
         np.testing.assert_array_equal(theirs.spikes[name], fired)
+
+
+def one_to_one(*projections: Projection, rule: Rule | None = None) -> Network:
+    populations = (Population("a", (3,), rule or Rule(single(0.8), 0.7)), Population("b", (3,), Rule(single(0.6), 1.1)))
+    first = Projection("in", "a", (Dense(np.arange(6.0).reshape(3, 2) / 4),))
+    return Network(1e-3, (Input("in", (2,)),), populations, (first, *projections), ("b",))
+
+
+@pytest.mark.usefixtures("in_process")
+def test_two_ways_without_a_map_are_two_edges(tmp_path: Path) -> None:
+    """nir refuses a second edge between two nodes, so that it gets a Scale of the shape of the source."""
+    network = one_to_one(Projection("a", "b", ()), Projection("a", "b", (), name="again"))
+    write(network, tmp_path / "x.nir")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        nodes = nir.read(tmp_path / "x.nir").nodes
+    (scale,) = (node.scale for node in nodes.values() if isinstance(node, nir.Scale))
+    assert np.array_equal(scale, np.ones(3))
+    x = np.random.default_rng(0).random((30, 2, 2)) < 0.5
+    alone = read(tmp_path / "x.nir", 1e-3, ignore_block=True)
+    assert np.array_equal(run(alone, x).spikes["b"], run(network, x).spikes["b"])
+    assert run(network, x).spikes["b"].any()
+
+
+@pytest.mark.usefixtures("in_process")
+def test_factors_are_stored_once_like_weights(tmp_path: Path) -> None:
+    network = one_to_one(Projection("a", "b", (Scale(np.array([0.5, 1.5, 2.5])),), name="s"))
+    write(network, tmp_path / "x.nir")
+    with h5py.File(tmp_path / "x.nir", "r+") as file:
+        manifest = file["node/metadata/snndeploy/manifest"][()].decode()
+        assert '"field": "scale"' in manifest
+        file["node/nodes/s/scale"][...] = [2.0, 3.0, 4.0]
+    factor = next(p for p in read(tmp_path / "x.nir").projections if p.name == "s").maps[0].factor
+    assert np.array_equal(factor, [2.0, 3.0, 4.0])
+
+
+def test_a_bias_does_not_enter_a_filtered_current() -> None:
+    """Where the membrane does not leak but its current does, what is added to v may not come with the weights."""
+    from snndeploy.frontends.nir.styles import plain
+
+    rule = Rule(1.0, 5.0, (Receptor(single(0.5)),), bias=0.25)
+    nodes = plain(one_to_one(Projection("a", "b", ()), rule=rule)).graph.nodes
+    assert nodes["in_to_a"].type == "Linear"
+    assert nodes["a"].type == "CubaLIF"
+    assert np.allclose(nodes["a"].fields["v_leak"] * 1e-3 / nodes["a"].fields["tau_mem"], 0.25)
+    # without a filter it is the bias of the layer
+    nodes = plain(one_to_one(Projection("a", "b", ()), rule=Rule(1.0, 5.0, bias=0.25))).graph.nodes
+    assert (nodes["in_to_a"].type, nodes["a"].type) == ("Affine", "IF")
+    assert np.array_equal(nodes["in_to_a"].fields["bias"], np.full(3, 0.25))
