@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+import snndeploy as sd
 from snndeploy.engines import run
 from snndeploy.frontends import capture
 from snndeploy.frontends.snntorch.probe import EXPECTED, INPUTS, answers, behaves
@@ -344,3 +345,17 @@ def test_the_trained_module_keeps_its_graph():
     assert mem.grad_fn is not None
     agree(module, np.ones((9, 2, 4), np.float32), "snntorch")
     assert module[1].mem is mem
+
+
+@pytest.mark.parametrize("hidden", [True, False])
+@pytest.mark.parametrize("output", [True, False])
+@pytest.mark.parametrize("name", ["Leaky", "Synaptic", "RLeaky", "RSynaptic", "Lapicque", "Alpha"])
+def test_a_neuron_alone(name, output, hidden):
+    """A recurrent one returns its spikes as the output and as the first of its states, in the order it takes them."""
+    more = {"alpha": 0.9} if name in ("Synaptic", "RSynaptic", "Alpha") else {}
+    more |= {"all_to_all": False, "V": 0.5} if name.startswith("R") else {}
+    lif = getattr(snn, name)(beta=0.8, threshold=0.3, init_hidden=hidden, output=output, **more)
+    x = np.random.default_rng(0).normal(0.4, 1, (20, 2, 3)).astype(np.float32)
+    network = sd.capture(lif.eval(), x)
+    assert [p.name for p in network.populations] == [name.lower()]
+    assert sd.run(network, x).spikes[name.lower()].any()

@@ -61,7 +61,7 @@ class Draw:
 
     def sample(self, shape: tuple[int, ...], steps: int = 0, batch: int = 0, kind: str = "") -> np.ndarray:
         """Binary, counts or real numbers, float32 (steps, batch, *shape)."""
-        size = (steps or self.whole(20, 40), batch or self.whole(2, 3), *shape)
+        size = (steps or self.whole(20, 32), batch or self.whole(2, 3), *shape)
         rate = self.rng.uniform(0.25, 0.7)
         match kind or self.one("binary", "counts", "real"):
             case "binary":
