@@ -13,15 +13,18 @@ from snndeploy.engines import run
 from snndeploy.engines.trace import Trace
 from snndeploy.errors import SnnDeployError, error
 from snndeploy.network.arrays import Array
+from snndeploy.network.inputs import as_inputs
 from snndeploy.network.network import Network
 from snndeploy.network.registers import Registers
 from snndeploy.placement import place
 from snndeploy.quantize.convert import Study, integers, study
 from snndeploy.quantize.methods import find
 from snndeploy.targets import Target
-from snndeploy.tuning.statistics import mcnemar, raster_cosine, wilson
+from snndeploy.tuning.statistics import cosine, mcnemar, wilson
 
 Progress = Callable[[int, int, str], None]
+# neuron-steps that are run at a time
+CHUNK = 2**27
 
 
 @dataclass(frozen=True)
@@ -59,26 +62,50 @@ class Score:
         return asdict(self)
 
 
+class Tally:
+    """Counts of one network beside the float one, over as many chunks of samples as there are."""
+
+    def __init__(self, method: str):
+        self.method = method
+        self.spikes: dict[str, Array] = {}
+        self.decided: list[tuple[Array, Array]] = []
+        self.samples = 0
+
+    def add(self, teacher: Trace, trace: Trace) -> None:
+        """`trace` is a run on the same samples."""
+        self.samples += trace.batch
+        for name, a in teacher.spikes.items():
+            b = trace.spikes[name]
+            now = np.array([np.count_nonzero(a), np.count_nonzero(b), np.count_nonzero(a & b)])
+            self.spikes[name] = self.spikes.get(name, np.zeros(3, np.int64)) + now
+        if teacher.network.decision is not None:
+            self.decided.append((teacher.decisions(), trace.decisions()))
+
+    def score(self, labels: Array | None = None) -> Score:
+        """What was kept; `labels`: of all samples, in their order."""
+        cosines = {name: cosine(*map(int, counts)) for name, counts in self.spikes.items()}
+        whole = cosine(*map(int, np.sum(list(self.spikes.values()), axis=0))) if cosines else 1.0
+        found = Score(self.method, self.samples, whole, cosines)
+        if not self.decided:
+            return found
+        wanted, got = (np.concatenate(side) for side in zip(*self.decided, strict=True))
+        found = replace(found, kept=float(np.mean(wanted == got)))
+        if labels is None:
+            return found
+        right = got == labels
+        return replace(
+            found,
+            accuracy=float(right.mean()),
+            interval=wilson(int(right.sum()), len(right)),
+            mcnemar=mcnemar(wanted == labels, right),
+        )
+
+
 def score(method: str, teacher: Trace, made: Network, labels: Array | None = None) -> Score:
     """Runs `made` on the inputs of `teacher`, a run of the float network; the cost is not counted here."""
-    inputs = {each.name: teacher.inputs[each.name] for each in teacher.network.given}
-    trace = run(made, inputs, "torch")
-    cosines = {name: raster_cosine(teacher.spikes[name], trace.spikes[name]) for name in teacher.spikes}
-    whole = [np.concatenate([t.spikes[n].ravel() for n in cosines]) for t in (teacher, trace)] if cosines else []
-    found = Score(method, trace.batch, raster_cosine(*whole) if whole else 1.0, cosines)
-    if made.decision is None:
-        return found
-    wanted, got = teacher.decisions(), trace.decisions()
-    found = replace(found, kept=float(np.mean(wanted == got)))
-    if labels is None:
-        return found
-    right = got == labels
-    return replace(
-        found,
-        accuracy=float(right.mean()),
-        interval=wilson(int(right.sum()), len(right)),
-        mcnemar=mcnemar(wanted == labels, right),
-    )
+    counts = Tally(method)
+    counts.add(teacher, run(made, {each.name: teacher.inputs[each.name] for each in teacher.network.given}, "torch"))
+    return counts.score(labels)
 
 
 def cost(found: Score, made: Network, target: Target) -> Score:
@@ -130,41 +157,55 @@ def compare_methods(
     for method in methods:
         find(method)
     about = study(network, target, calibration)
-    teacher = float_run(network, calibration if test is None else test)
-    if labels is not None:
-        labels = classes(labels, teacher)
-    rows = [itself(teacher, labels)]
+    given = as_inputs(network, calibration if test is None else test)
+    given = {each.name: given[each.name] for each in network.given}
+    batch = next(iter(given.values())).shape[1]
+    known = None if labels is None else classes(labels, network, batch)
+    rows: dict[str, Score] = {}
+    made: dict[str, Network] = {"float": network}
     for i, method in enumerate(methods):
         if progress is not None:
             progress(i, len(methods), method)
-        rows.append(scored(about, method, teacher, labels)[0])
-    return rows
+        start = time.perf_counter()
+        try:
+            integer = integers(about, find(method))
+            rows[method] = cost(Score(method), integer, target)
+            made[method] = integer
+        except SnnDeployError as problem:
+            rows[method] = Score(method, refused=str(problem.findings[0]))
+        rows[method] = replace(rows[method], seconds=round(time.perf_counter() - start, 2))
+    counts = {name: Tally(name) for name in made}
+    steps = next(iter(given.values())).shape[0]
+    at_once = max(1, CHUNK // (steps * sum(int(np.prod(shape)) for shape in network.shapes.values())))
+    for start_at in range(0, batch, at_once):
+        part = {name: array[:, start_at : start_at + at_once] for name, array in given.items()}
+        teacher = float_run(network, part)
+        for name, each in made.items():
+            counts[name].add(teacher, teacher if name == "float" else run(each, part, "torch"))
+        if progress is not None:
+            progress(min(start_at + at_once, batch), batch, "run")
+    found = [counts["float"].score(known)]
+    for row in rows.values():
+        if row.refused:
+            found.append(row)
+            continue
+        kept = counts[row.method].score(known)
+        costs = {name: getattr(row, name) for name in ("synapses", "axons", "cores", "thresholds", "seconds")}
+        found.append(replace(kept, **costs))
+    return found
 
 
-def classes(labels: Any, teacher: Trace) -> Array:
+def classes(labels: Any, network: Network, batch: int) -> Array:
     """Labels, checked. Raises SnnDeployError SD102, SD103 where nothing is decided, or their number is wrong."""
     given = np.asarray(labels.cpu() if hasattr(labels, "cpu") else labels)
-    if teacher.network.decision is None:
+    if network.decision is None:
         fix = "give it one: net.with_(decision=...), --decision spike-count"
         raise error("SD102", "decision", "labels are given, but the network decides nothing", fix)
-    if given.shape != (teacher.batch,):
-        raise error("SD103", "labels", f"their shape is {given.shape}, not ({teacher.batch},)", "one class per sample")
+    if given.shape != (batch,):
+        raise error("SD103", "labels", f"their shape is {given.shape}, not ({batch},)", "one class per sample")
     return given
 
 
 def float_run(network: Network, samples: Any) -> Trace:
     """The float network in float64."""
     return run(network, samples, "torch", dtype="float64")
-
-
-def itself(teacher: Trace, labels: Array | None) -> Score:
-    """The float network as a row."""
-    found = Score("float", teacher.batch, 1.0, dict.fromkeys(teacher.spikes, 1.0))
-    if teacher.network.decision is None:
-        return found
-    found = replace(found, kept=1.0)
-    if labels is None:
-        return found
-    right = teacher.decisions() == labels
-    interval = wilson(int(right.sum()), len(right))
-    return replace(found, accuracy=float(right.mean()), interval=interval, mcnemar=1.0)

@@ -40,7 +40,11 @@ def mcnemar(a: Array, b: Array) -> float:
 
 def raster_cosine(a: Array, b: Array) -> float:
     """Cosine of two rasters as vectors of all their bins: sum(a·b) / sqrt(sum a · sum b); 1 where both are silent."""
-    one, two = int(np.count_nonzero(a)), int(np.count_nonzero(b))
+    return cosine(int(np.count_nonzero(a)), int(np.count_nonzero(b)), int(np.count_nonzero(a & b)))
+
+
+def cosine(one: int, two: int, both: int) -> float:
+    """The cosine from numbers of spikes: in the one, in the other, in both."""
     if not one or not two:
         return 1.0 if one == two else 0.0
-    return float(np.count_nonzero(a & b) / sqrt(one * two))
+    return both / sqrt(one * two)
