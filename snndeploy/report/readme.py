@@ -13,7 +13,7 @@ from pathlib import Path
 
 from snndeploy.errors import CODES
 from snndeploy.files import replacing
-from snndeploy.report import classes_table
+from snndeploy.report import classes_table, quantisation_tables
 from snndeploy.report.markdown import table
 
 
@@ -26,6 +26,8 @@ def tables() -> dict[str, str]:
         "engines": engines(),
         "lint": lint(),
         "methods": methods(),
+        "quantisation": quantisation_tables.quantisation(),
+        "bits": quantisation_tables.bits(),
     }
 
 

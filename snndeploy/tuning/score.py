@@ -16,7 +16,7 @@ from snndeploy.network.arrays import Array
 from snndeploy.network.inputs import as_inputs
 from snndeploy.network.network import Network
 from snndeploy.network.registers import Registers
-from snndeploy.placement import place
+from snndeploy.placement import Placement, place
 from snndeploy.quantize.convert import Study, integers, study
 from snndeploy.quantize.methods import find
 from snndeploy.targets import Target
@@ -38,7 +38,7 @@ class Score:
         accuracy, interval: share of right decisions with its 95 % Wilson interval; None without labels.
         mcnemar: p-value that float and integers are equally often right; None without labels.
         synapses, axons, cores: input axons and synapses on all cores, and how many cores.
-        thresholds: the most that one population uses.
+        thresholds: the most different ones on one core.
         refused: why there is no such network, or none on this chip; all numbers are 0 then.
     """
 
@@ -114,15 +114,26 @@ def cost(found: Score, made: Network, target: Target) -> Score:
     Raises:
         SnnDeployError: it cannot be placed.
     """
-    cores = place(made, target).cores
-    held = [np.asarray(p.rule.vth) for p in made.populations if isinstance(p.rule, Registers) and p.rule.spiking]
+    plan = place(made, target)
     return replace(
         found,
-        synapses=sum(c.synapses for c in cores),
-        axons=sum(c.input_axons for c in cores),
-        cores=len(cores),
-        thresholds=max((len(np.unique(each)) for each in held), default=0),
+        synapses=sum(c.synapses for c in plan.cores),
+        axons=sum(c.input_axons for c in plan.cores),
+        cores=len(plan.cores),
+        thresholds=thresholds(made, plan),
     )
+
+
+def thresholds(made: Network, plan: Placement) -> int:
+    """The most different threshold mantissas on one core."""
+    pairs = []
+    for each in made.populations:
+        if isinstance(each.rule, Registers) and each.rule.vth is not None:
+            vth = np.broadcast_to(np.asarray(each.rule.vth), each.shape).reshape(-1)
+            pairs.append(np.stack([plan.core_of[each.name], vth], axis=1))
+    if not pairs:
+        return 0
+    return int(np.bincount(np.unique(np.concatenate(pairs), axis=0)[:, 0]).max())
 
 
 def scored(about: Study, method: str, teacher: Trace, labels: Array | None = None) -> tuple[Score, Network | None]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from snndeploy.tuning.score import Score
 
-HEAD = ("method", "accuracy", "95 %", "p", "kept", "cosine", "synapses", "axons", "cores", "s")
+HEAD = ("method", "accuracy", "95 %", "p", "kept", "cosine", "synapses", "axons", "thresholds", "cores", "s")
 
 
 def cells(each: Score) -> tuple[str, ...]:
@@ -23,6 +23,7 @@ def cells(each: Score) -> tuple[str, ...]:
         f"{each.cosine:.3f}",
         f"{each.synapses:,}" if each.cores else "",
         f"{each.axons:,}" if each.cores else "",
+        f"{each.thresholds:,}" if each.cores else "",
         f"{each.cores:,}" if each.cores else "",
         f"{each.seconds:.1f}" if each.seconds else "",
     )

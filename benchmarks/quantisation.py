@@ -1,0 +1,142 @@
+"""Methods of quantisation on networks of other people and of ours: what each keeps of the float network, and its cost.
+
+    python benchmarks/quantisation.py [braille] [nmnist] [mnist] --output build/quantisation.json
+
+Everything is chosen on calibration samples and scored on others:
+
+    braille   recurrent network of the NIR paper: chosen on the first 200 recordings, scored on the other 500
+    nmnist    convolutional network of the NIR paper, both readings of its reset: 200 and 800 recordings
+    mnist     trained here in snnTorch and in Norse (mnist_models.py): 200 training and all 10,000 test digits, and the
+              accuracy from 2 to 8 bits
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from mnist_models import train_model
+from recordings import braille, nmnist, nmnist_network
+
+from snndeploy import targets
+from snndeploy.demo import one_torch_thread
+from snndeploy.files import replacing
+from snndeploy.network import Network
+from snndeploy.targets import Target
+from snndeploy.tuning import auto, compare_methods, table
+
+METHODS = (
+    "max-abs",
+    "percentile",
+    "mean-square",
+    "exponents",
+    "adaptive",
+    "membranes",
+    "spike-flip",
+    "signs",
+    "bands",
+    "per-neuron",
+    "per-neuron+bands+membranes",
+    "split",
+    "per-neuron+split",
+    "per-neuron+split+membranes",
+)
+FEW = ("max-abs", "exponents", "adaptive", "per-neuron", "split")
+LARGE = ("max-abs", "adaptive", "per-neuron")
+BITS = range(2, 9)
+
+
+def measured(
+    name: str, network: Network, chip: Target, chosen: Any, scored: Any, labels: Any, methods: Sequence[str]
+) -> list[dict[str, Any]]:
+    """A row per method."""
+    start = time.perf_counter()
+
+    def progress(done: int, total: int, text: str) -> None:
+        say(f"{name}: {text} {done} of {total}, {time.perf_counter() - start:.0f} s")
+
+    rows = compare_methods(network, chip, chosen, methods, scored, labels, progress)
+    say(f"{name} on {chip.name}\n{table(rows)}\n")
+    return [{"network": name, "target": chip.name, **each.as_dict()} for each in rows]
+
+
+def on_braille() -> dict[str, Any]:
+    """Every method, and what auto takes with one and with two synapses per weight; the 500 are looked at once."""
+    network, x, y = braille()
+    chip, calibration = targets.load("loihi1"), x[:, :200]
+    found, searches = list(METHODS), {}
+    for synapses in (1, 2):
+        chosen = auto(network, chip, calibration, synapses=synapses)
+        say(f"braille, auto, {synapses} per weight\n{chosen}\n")
+        searches[f"auto, {synapses} per weight"] = chosen.as_dict()
+        found += [chosen.method] if chosen.method not in found else []
+    rows = measured("braille", network, chip, calibration, x[:, 200:], y[200:], found)
+    return {"rows": rows, "searches": {"braille": searches}}
+
+
+def on_nmnist() -> dict[str, Any]:
+    """Both readings of the reset."""
+    x, y = nmnist()
+    rows = []
+    for reset in ("to-zero", "by-threshold"):
+        network = nmnist_network(reset)
+        name = f"nmnist, {reset}"
+        rows += measured(name, network, targets.load("loihi2"), x[:, :200], x[:, 200:], y[200:], LARGE)
+    return {"rows": rows}
+
+
+def on_mnist() -> dict[str, Any]:
+    """Methods at 8 bits, and the curve over bits of two of them."""
+    rows, curves = [], []
+    for framework in ("snntorch", "norse"):
+        network, data, accuracy = train_model(framework)
+        say(f"mnist, {framework}: trained to {accuracy:.2%}")
+        chosen, scored = (x.astype(np.uint8) for x in (data.train[:, :200], data.test))
+        chip = targets.load("loihi2")
+        name = f"mnist, {framework}"
+        rows += measured(name, network, chip, chosen, scored, data.test_labels, FEW)
+        for bits in BITS:
+            narrow = with_bits(chip, bits)
+            for row in measured(name, network, narrow, chosen, scored, data.test_labels, ("max-abs", "per-neuron")):
+                curves.append({"bits": bits, **row})
+    return {"rows": rows, "curves": curves}
+
+
+def with_bits(chip: Target, bits: int) -> Target:
+    """The same chip with narrower weights."""
+    weight = chip.synapse.weight_bits.model_copy(update={"value": bits})
+    return chip.model_copy(update={"synapse": chip.synapse.model_copy(update={"weight_bits": weight})})
+
+
+def say(text: str) -> None:
+    sys.stderr.write(text + "\n")
+
+
+NETWORKS = {"braille": on_braille, "nmnist": on_nmnist, "mnist": on_mnist}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("networks", nargs="*", metavar="network", help=", ".join(NETWORKS))
+    parser.add_argument("--output", type=Path, default=Path("build/quantisation.json"))
+    given = parser.parse_args()
+    unknown = [each for each in given.networks if each not in NETWORKS]
+    if unknown:
+        parser.error(f"{unknown[0]!r} is none of {', '.join(NETWORKS)}")
+    before = json.loads(given.output.read_text()) if given.output.exists() else {}
+    with one_torch_thread():
+        for name in given.networks or NETWORKS:
+            before[name] = NETWORKS[name]()
+            given.output.parent.mkdir(parents=True, exist_ok=True)
+            with replacing(given.output) as temporary:
+                temporary.write_text(json.dumps(before, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
