@@ -18,8 +18,8 @@ def quantisation() -> str:
         "accuracy",
         "95 %",
         "p",
-        "decisions kept",
-        "raster cosine",
+        "kept",
+        "cosine",
         "synapses",
         "axons",
         "cores",
@@ -48,8 +48,3 @@ def bits() -> str:
         (network, f"`{method}`", *(f"{found[n]:.2%}" for n in widths)) for (network, method), found in by_name.items()
     ]
     return table(head, lines)
-
-
-def table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
-    lines = [head, tuple("---" for _ in head), *rows]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)

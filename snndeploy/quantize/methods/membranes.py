@@ -46,6 +46,4 @@ def fit(case: Search, draft: Draft) -> tuple[Sequence[Array], float]:
     return values, float(np.mean(form.loss(x) / theta**2)) + case.own_error(draft.scale)
 
 
-METHOD = Method(
-    "membranes", "rounding against the float membranes on the calibration, weights one and two at a time", fit=fit
-)
+METHOD = Method("membranes", "integers whose membranes stay closest to the float ones on the calibration", fit=fit)
