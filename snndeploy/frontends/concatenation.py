@@ -77,7 +77,8 @@ def _recorded(tracer: Tracer, parts: list[Any], axis: int, stacked: bool) -> Ste
     items: list[Any] = []
     for part in parts:
         if isinstance(part, Value):
-            meaning = part.meaning if stacked or part.lone is None or part.lone.axis != axis else part.lone
+            alone = () if stacked else (each for each in part.lone if each.axis == axis)
+            meaning = next(iter(alone), part.meaning)
             if stacked and isinstance(meaning, (Sum, State)):
                 items.append(meaning)
             elif not stacked and isinstance(meaning, Steps) and not meaning.total and meaning.axis == axis != MERGED:

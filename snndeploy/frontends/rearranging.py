@@ -42,6 +42,7 @@ PARTS = {"split", "split_with_sizes", "chunk", "tensor_split", "hsplit", "vsplit
 TURNS = {"flip", "fliplr", "flipud", "roll", "rot90", "pixel_shuffle", "pixel_unshuffle", "channel_shuffle"}
 COPIES = {"expand", "expand_as", "repeat", "tile", "repeat_interleave", "broadcast_to", "unfold"}
 FILLS = {"pad", "interpolate", "upsample", "upsample_nearest", "tril", "triu"}
+ADDS_AXES = RESHAPES | {"getitem"}
 MOVES = RESHAPES | AXES | PICKS | PARTS | TURNS | COPIES | FILLS
 
 
@@ -79,11 +80,11 @@ def rearranged(
     leaves, tree = torch.utils._pytree.tree_flatten(result)
     made = []
     for place, leaf in enumerate(leaves):
-        added = _added(given, leaf) if tracer.time != "outside" and name in RESHAPES else None
-        lone = Steps((value.meaning,), added) if added is not None and isinstance(value.meaning, (Sum, State)) else None
+        one = value.meaning if tracer.time != "outside" and name in ADDS_AXES else None
+        lone = tuple(Steps((one,), axis) for axis in _added(given, leaf) if isinstance(one, (Sum, State)))
         if (name in RESHAPES and leaf.shape == given.shape) or (lone and isinstance(value.meaning, State)):
             made.append(tracer.like(value, leaf))
-            made[-1].meaning = lone or value.meaning
+            made[-1].meaning, made[-1].lone = lone[0] if lone else value.meaning, lone
             continue
 
         def run(x: torch.Tensor, place: int = place) -> torch.Tensor:
@@ -102,10 +103,10 @@ def rearranged(
     return torch.utils._pytree.tree_unflatten(made, tree)
 
 
-def _added(before: torch.Tensor, after: torch.Tensor) -> int | None:
-    """The axis of one element that `after` has and `before` has not."""
+def _added(before: torch.Tensor, after: torch.Tensor) -> list[int]:
+    """The axes of one element, each of which may be the one that `after` has and `before` has not."""
     old, new = list(before.shape), list(after.shape)
-    return next((a for a in range(len(new)) if new[a] == 1 and new[:a] + new[a + 1 :] == old), None)
+    return [a for a in range(len(new)) if new[a] == 1 and new[:a] + new[a + 1 :] == old]
 
 
 def meant(tracer: Tracer, value: Value, found: Array) -> Meaning | None:

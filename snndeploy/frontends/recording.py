@@ -45,7 +45,7 @@ def keep(tracer: Tracer, args: tuple[Any, ...]) -> None:
 def as_value(tracer: Tracer, whole: Any, meaning: Steps | Sum | Unknown) -> Value:
     """A tensor that was made in forward, from now on with a meaning."""
     whole.__class__ = Value
-    whole.meaning, whole.tracer, whole.aliased, whole.lone = meaning, tracer, False, None
+    whole.meaning, whole.tracer, whole.aliased, whole.lone = meaning, tracer, False, ()
     value: Value = whole
     return value
 

@@ -110,6 +110,7 @@ class Tracer:
     def like(self, value: Value, result: torch.Tensor) -> Value:
         """The same meaning in another tensor, which may share its memory."""
         new = make(self, result, value.meaning)
+        new.lone = value.lone
         new.aliased = value.aliased = True
         return new
 

@@ -115,8 +115,8 @@ class Value(torch.Tensor):
     aliased: bool
     # the argument of forward that this came in as, from the step before
     fed: str = ""
-    # the same, where its one axis of one element, just added, is that of time
-    lone: Steps | None
+    # the same, where an axis of one element that was just added is that of time
+    lone: tuple[Steps, ...]
 
     @classmethod
     def __torch_function__(
@@ -139,7 +139,7 @@ def make(tracer: Tracer, plain: torch.Tensor, meaning: Meaning, aliased: bool = 
     """`plain` as a value that means `meaning`."""
     with torch._C.DisableTorchFunctionSubclass():
         value: Value = torch.Tensor._make_subclass(Value, plain.detach().clone())
-    value.meaning, value.tracer, value.aliased, value.lone = meaning, tracer, aliased, None
+    value.meaning, value.tracer, value.aliased, value.lone = meaning, tracer, aliased, ()
     return value
 
 

@@ -224,6 +224,20 @@ def test_batch_first(style, seed):
         sd.capture(Loop(style, seed), x, time="inside")
 
 
+ONE = [style for style in STYLES + BATCH_FIRST if style.__name__ != "merged_before_the_loop"]
+
+
+@pytest.mark.parametrize("style", ONE, ids=lambda style: style.__name__)
+def test_one_sample(style):
+    network = agree(Loop(style), spikes(np.random.default_rng(0), (STEPS, 1, 6)), "snntorch")
+    assert network.outputs == ("lif2",)
+
+
+def test_one_sample_that_cannot_be_told_from_time():
+    with pytest.raises(SnnDeployError, match="SD302 .*may drop or merge the axis of the one sample.*two or more"):
+        sd.capture(Loop(merged_before_the_loop), spikes(np.random.default_rng(0), (STEPS, 1, 6)))
+
+
 def test_batch_first_by_hand():
     """What the engine compares with is the module on (batch, time, *shape), not our own reading of it."""
     x = spikes(np.random.default_rng(4), (STEPS, BATCH, 6))
@@ -286,7 +300,7 @@ REFUSED = {
         torch.stack([m.lif1(m.fc1(f)) for f in x]).sum(0)
     ),
     "SD302 .*numbers of a value are overwritten.*mask": lambda m, x: overwritten(m, x),
-    "SD302 .*relu\\(\\)": lambda m, x: torch.stack([torch.relu(go(m, x[:, k])) for k in range(x.shape[1])]),
+    "SD302 .*sigmoid\\(\\)": lambda m, x: torch.stack([torch.sigmoid(go(m, x[:, k])) for k in range(x.shape[1])]),
     "SD302 .*sum\\(\\) along \\[0, 2\\]": lambda m, x: torch.stack([go(m, f) for f in x]).sum([0, 2]),
 }
 
