@@ -18,7 +18,7 @@ help:
 	@echo "make test     ruff, mypy and all tests"
 	@echo "make lint     ruff and mypy"
 	@echo "make readme   write the tables of README.md again"
-	@echo "make classes  measure every neuron class on every engine again (half an hour), for the README"
+	@echo "make classes  measure every neuron class on every engine again (minutes), for the README"
 	@echo "make wheel    build the wheel into dist/"
 	@echo "make clean    remove what was built; .venv stays"
 

@@ -2,6 +2,8 @@
 
     python -m snndeploy.report.classes docs/classes.json
 
+What the libraries' own exporters do is measured again only where the file has no row, or other versions of them.
+
 One word per network and column: "exact", "ties 3" (equal but for that many proven ties), "refused SD301 SD308",
 "differs 12/2000" (bins of the last layer), "import AttributeError" (what was going on when it was raised; "module": the
 library's own one raises), or "-".
@@ -12,7 +14,7 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -52,13 +54,13 @@ def columns() -> tuple[str, ...]:
     return (*ENGINES, "other", "file", *shipped(), "theirs", "theirs best", "theirs, other", "theirs, other best")
 
 
-def measure(variant: Variant, seed: int) -> dict[str, str]:
-    """One network in all columns."""
+def measure(variant: Variant, seed: int, theirs: bool = True) -> dict[str, str]:
+    """One network in all columns, or in ours alone."""
     own, x = stacked(variant, seed), sample(seed + 1)
     cells = dict.fromkeys(columns(), "-")
     with quiet():
         _ours(variant, own, x, cells)
-        if variant.name not in ALONE:
+        if theirs and variant.name not in ALONE:
             _theirs(variant, own, x, cells)
     return cells
 
@@ -168,22 +170,38 @@ def _round_trip(
     return f"differs {int(wrong.sum())}/{wrong.size}" if wrong.any() else "exact"
 
 
-def rows(seeds: int = SEEDS) -> Iterator[dict[str, Any]]:
-    """One per variant: the words of all seeds, or one word where all agree."""
+Words = dict[str, str | list[str]]
+
+
+def rows(before: Mapping[tuple[str, ...], Words]) -> Iterator[dict[str, Any]]:
+    """One per variant: the words of all seeds, or one word where all agree; their columns as they were `before`."""
     for variant in variants():
-        found = [measure(variant, seed) for seed in range(seeds)]
-        cells = {column: [each[column] for each in found] for column in columns()}
-        short = {column: words if len(set(words)) > 1 else words[0] for column, words in cells.items()}
-        yield {"framework": variant.framework, "class": variant.name, "setting": variant.setting, "cells": short}
+        key = (variant.framework, variant.name, variant.setting)
+        old = before.get(key)
+        found = [measure(variant, seed, theirs=old is None) for seed in range(SEEDS)]
+        cells: Words = {}
+        for column in columns():
+            words = [each[column] for each in found]
+            cells[column] = words if len(set(words)) > 1 else words[0]
+            if old is not None and column.startswith("theirs"):
+                cells[column] = old[column]
+        yield {"framework": key[0], "class": key[1], "setting": key[2], "cells": cells}
+
+
+def known(path: Path, versions: Mapping[str, str]) -> dict[tuple[str, ...], Words]:
+    """The cells of a file that was measured with the same seeds and versions, by framework, class and setting."""
+    if not path.exists():
+        return {}
+    old = json.loads(path.read_text("utf-8"))
+    if old["versions"] != versions or old["seeds"] != SEEDS:
+        return {}
+    return {(row["framework"], row["class"], row["setting"]): row["cells"] for row in old["rows"]}
 
 
 def main(path: Path) -> None:
     """Measures everything and writes it."""
-    found = {
-        "versions": {name: version(name) for name in LIBRARIES},
-        "seeds": SEEDS,
-        "rows": list(rows()),
-    }
+    versions = {name: version(name) for name in LIBRARIES}
+    found = {"versions": versions, "seeds": SEEDS, "rows": list(rows(known(path, versions)))}
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
 

@@ -1,7 +1,7 @@
 """The tables of the README, written from the registries and by trying: `make readme`.
 
 Each table stands between `<!-- name -->` and `<!-- /name -->`. What every neuron class does is not declared anywhere,
-but measured: by `snndeploy.report.classes`, which takes half an hour and leaves docs/classes.json.
+but measured: by `snndeploy.report.classes`, which takes minutes and leaves docs/classes.json.
 """
 
 from __future__ import annotations

@@ -100,3 +100,10 @@ def test_settings_with_and_without_delay_are_one():
 
 def test_the_full_table_is_up_to_date():
     assert classes_table.MEASURED.with_suffix(".md").read_text("utf-8") == classes_table.full(), "run: make readme"
+
+
+def test_what_was_measured_with_other_versions_is_not_kept(tmp_path):
+    assert classes.known(tmp_path / "none.json", FOUND["versions"]) == {}
+    assert classes.known(classes_table.MEASURED, {**FOUND["versions"], "norse": "0"}) == {}
+    kept = classes.known(classes_table.MEASURED, FOUND["versions"])
+    assert set(kept) == {(row.framework, row.names[0], row.settings[0]) for row in ROWS}
