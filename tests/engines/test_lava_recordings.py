@@ -56,6 +56,11 @@ def test_one_neuron_on_a_loihi_and_on_lava(where: str, engine: str) -> None:
     shown = np.where(spikes, 128, membrane) if where == "loihi" else membrane
     assert np.count_nonzero(shown != v[1:]) == 0
     assert spikes.sum() == 4
+    # the whole recording: 1,000 steps, of which the first shows nothing but the start
+    assert (v[0], out[0], len(v)) == (0, 0, 1000)
+    same = 1 + np.count_nonzero(membrane == v[1:])
+    assert same == (996 if where == "loihi" else 1000)
+    assert set(v[1:][membrane != v[1:]]) == ({128.0} if where == "loihi" else set())
 
 
 @pytest.mark.skipif(missing() is not None, reason=str(missing()))

@@ -18,7 +18,6 @@ from snndeploy.quantize.certificate.interval import decayed
 class Raw:
     """(time, batch, *shape), int64, state units, before any limit of a register; sum is the membrane's candidate q."""
 
-    arrived: Array
     u: Array
     sum: Array
 
@@ -42,4 +41,4 @@ def raw(trace: Trace, name: str) -> Raw:
     on = (np.arange(trace.steps) >= rule.bias_onset).reshape(-1, *(1,) * (len(size) - 1))
     bias = (np.asarray(rule.bias_mant) << np.asarray(rule.bias_exp)) * on
     u = decayed(before_u, DECAY_UNITY - 1 - np.asarray(rule.du)) + arrived
-    return Raw(arrived, u, decayed(before_v, DECAY_UNITY - np.asarray(rule.dv)) + trace.u[name] + bias)
+    return Raw(u, decayed(before_v, DECAY_UNITY - np.asarray(rule.dv)) + trace.u[name] + bias)

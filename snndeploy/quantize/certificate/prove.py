@@ -49,7 +49,6 @@ def certify(
     * "u": decay(u) + 64·a stays within the register of the current. Beyond it Lava and the chip wrap it, silently, to
       the other end of the range: the spikes are then no longer those of the network. So do sums beyond 32 bits, which
       count as a current that leaves its register.
-    * "a": 64·a stays within the synaptic accumulator, for targets that say how wide theirs is.
     * "v": the membrane stays within its register. Beyond it Lava and the chip saturate it, and so does every engine
       here: the integer network computes what it says, but it is no longer a leaky sum. Nothing comes of it where a
       spike sets the membrane to a value (a saturated one spikes like any other): such neurons count as harmless. It
@@ -168,7 +167,7 @@ def _watched(network: Network, inputs: Mapping[str, Array], bounds: list[Bound])
 
 def _seen(trace: Trace, bound: Bound, start: int) -> Bound:
     made = raw(trace, bound.population)
-    values = {"a": made.arrived, "u": made.u, "v": made.sum}[bound.register]
+    values = {"u": made.u, "v": made.sum}[bound.register]
     low, high = int(values.min()), int(values.max())
     seen = (low, high) if bound.seen is None else (min(low, bound.seen[0]), max(high, bound.seen[1]))
     found = witness.first(trace, bound, "calibration")

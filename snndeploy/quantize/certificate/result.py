@@ -12,11 +12,11 @@ import numpy as np
 from snndeploy.errors import Finding
 from snndeploy.network.arrays import Array
 
-Register = Literal["a", "u", "v"]
+Register = Literal["u", "v"]
 Status = Literal["proven", "refuted", "open"]
 STATUSES: tuple[Status, ...] = ("proven", "open", "refuted")
-NAMES: dict[Register, str] = {"a": "input", "u": "current", "v": "membrane"}
-DOES: dict[Register, str] = {"a": "overflow", "u": "wrap around", "v": "saturate"}
+NAMES: dict[Register, str] = {"u": "current", "v": "membrane"}
+DOES: dict[Register, str] = {"u": "wrap around", "v": "saturate"}
 
 
 @dataclass(frozen=True, eq=False)

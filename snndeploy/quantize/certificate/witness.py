@@ -31,7 +31,7 @@ RECORDED = ("spikes", "u", "v")
 def leaves(trace: Trace, name: str, register: Register) -> Array:
     """(time, batch, *shape): the magnitude that the register would have had to hold."""
     made = raw(trace, name)
-    return np.abs({"a": made.arrived, "u": made.u, "v": made.sum}[register])
+    return np.abs({"u": made.u, "v": made.sum}[register])
 
 
 def first(trace: Trace, bound: Bound, source: Literal["construction", "search", "calibration"]) -> Witness | None:
@@ -53,7 +53,7 @@ def first(trace: Trace, bound: Bound, source: Literal["construction", "search", 
 
 def _signed(trace: Trace, bound: Bound) -> Array:
     made = raw(trace, bound.population)
-    return {"a": made.arrived, "u": made.u, "v": made.sum}[bound.register]
+    return {"u": made.u, "v": made.sum}[bound.register]
 
 
 def find(network: Network, bound: Bound, largest: Mapping[str, int], steps: int | None) -> Witness | None:
@@ -113,8 +113,6 @@ def _kernel(rule: Registers, shape: tuple[int, ...], index: tuple[int, ...], reg
     """(length,): what one arrival has left in the register n steps later, without truncation."""
     du, dv = (int(np.broadcast_to(np.asarray(d), shape)[index]) for d in (rule.du, rule.dv))
     alpha, beta = (DECAY_UNITY - 1 - du) / DECAY_UNITY, (DECAY_UNITY - dv) / DECAY_UNITY
-    if register == "a":
-        return np.asarray(np.arange(length) == 0, np.float64)
     found, u, v = np.zeros(length), 1.0, 0.0
     for n in range(length):
         v = beta * v + u
