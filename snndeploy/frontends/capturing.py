@@ -40,11 +40,12 @@ def capture(
 ) -> Network:
     """The network that a module of snnTorch or Norse neurons computes, with the module as its `source`.
 
-    The module is traced, not run: its neurons, buffers and flags stay as they are. Layers: Linear, Conv1d, Conv2d,
-    AvgPool1d, AvgPool2d, Flatten, BatchNorm (folded), Dropout and Identity (dropped), `+`. Each neuron becomes the
+    The module is traced, not run: its neurons, buffers and flags stay as they are. Layers: those of the README, as
+    modules or in functional form; BatchNorm is folded, Dropout and Identity are dropped. Each neuron becomes the
     population of its path ("lif1", "net.2"); biases become constants of the receptor they arrive at. What forward
     returns are the outputs, in its order (a tuple, a dict, a named tuple); see `frontends.outputs` for what is a state.
-    A value that is returned without a neuron behind it becomes a population with beta 0 that emits it.
+    A value that is returned without a neuron behind it becomes a population with beta 0 that emits it. A sum, mean or
+    maximum over time, and what softmax makes of it, only names the population: what decides is the argument `decision`.
 
     Args:
         module: in eval mode; its forward does one step: forward(x), forward(x, state), forward(x, mem1, mem2, ...) or

@@ -38,7 +38,18 @@ FRESH = {"zeros_like", "ones_like", "empty_like", "full_like", "new_zeros", "new
 NORMS = "use nn.BatchNorm, whose statistics are fixed in eval mode: these depend on each sample"
 OUTSIDE = "use a spiking neuron there; of the output, take it of what the module returns, as in the loss"
 
+RANDOM = "draw random numbers before, and pass them as input: a network gives the same every time"
+CHECK = "leave checks of numbers out of forward; shapes can be checked"
+TYPE = "keep float32, as the weights are"
+COMPARE = "use a spiking neuron, which compares with its threshold"
+
 FIXES = {
+    **dict.fromkeys(
+        ("rand_like", "randn_like", "randint_like", "bernoulli", "normal", "poisson", "multinomial"), RANDOM
+    ),
+    **dict.fromkeys(("isnan", "isinf", "isfinite", "any", "all", "allclose", "equal"), CHECK),
+    **dict.fromkeys(("half", "double", "bfloat16", "long", "int", "bool", "to", "type"), TYPE),
+    **dict.fromkeys(("gt", "lt", "ge", "le", "eq", "where", "sign", "heaviside"), COMPARE),
     "setitem": LIST,
     "dropout": "say F.dropout(x, p, training=self.training), or use an nn.Dropout module, which eval() turns off",
     "layer_norm": NORMS,
@@ -127,6 +138,6 @@ def _meant(tracer: Tracer, name: str, func: Any, args: tuple[Any, ...], kwargs: 
     tracer.refuse(
         "SD302",
         f"{clean}() has no meaning in the network",
-        FIXES.get(clean, "use modules: Linear, Conv2d, AvgPool2d, Flatten, BatchNorm, Dropout, neurons and +"),
+        FIXES.get(clean, "use linear layers, neurons, +, slices and reshapes; the README lists what capture reads"),
     )
     return tracer.unknown(result)

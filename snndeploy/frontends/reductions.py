@@ -61,8 +61,20 @@ def reduced(
         shape = item_shape(value, meaning)
         affine = _over(frozenset(inner), shape, name == "mean", keep)
         return make(tracer, result, each_step(lambda each: through(each, affine, shape, name), meaning))
-    tracer.refuse("SD302", f"{name}() along {dims} has no meaning in the network", DECIDES)
+    tracer.refuse("SD302", *_why(name, dims, axes, time, rank))
     return tracer.unknown(result)
+
+
+def _why(name: str, dims: Any, axes: set[int], time: int | None, rank: int) -> tuple[str, str]:
+    batch = next(a for a in range(rank) if a != time)
+    if dims is None or batch in axes:
+        return (
+            f"{name}() along {dims} takes all samples together",
+            "name the axes of the neurons: x.mean(1), not x.mean()",
+        )
+    if time is None and name not in ("sum", "mean"):
+        return f"{name}() along {dims} is not linear", "nn.MaxPool2d of spikes is exact; elsewhere take the mean"
+    return f"{name}() along {dims} has no meaning in the network", DECIDES
 
 
 def _inner(axes: set[int], time: int | None, rank: int) -> set[int]:

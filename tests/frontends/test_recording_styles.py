@@ -301,7 +301,9 @@ REFUSED = {
     ),
     "SD302 .*numbers of a value are overwritten.*mask": lambda m, x: overwritten(m, x),
     "SD302 .*sigmoid\\(\\)": lambda m, x: torch.stack([torch.sigmoid(go(m, x[:, k])) for k in range(x.shape[1])]),
-    "SD302 .*sum\\(\\) along \\[0, 2\\]": lambda m, x: torch.stack([go(m, f) for f in x]).sum([0, 2]),
+    "SD302 .*sum\\(\\) along \\[0, 2\\] has no meaning.*decision": lambda m, x: torch.stack([go(m, f) for f in x]).sum(
+        [0, 2]
+    ),
 }
 
 
