@@ -198,7 +198,9 @@ def _steps(
                 "SD532",
                 f"engine {framework!r}, step {t}",
                 f"the module raises {type(problem).__name__}: {text}",
-                f"it was captured with {stepping.batch} samples and runs with {batch}; forward must take any batch",
+                f"it was captured with {stepping.batch} samples and runs with {batch}; forward must take any batch"
+                if batch != stepping.batch
+                else "run the module itself for some steps, as its own loop does",
             ) from None
         states = {argument: pick(result, place) for argument, place in stepping.feeds.items()}
         for name, place in stepping.heads.items():

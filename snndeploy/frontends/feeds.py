@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from snndeploy.errors import Finding
@@ -25,12 +25,13 @@ def entries(result: Any) -> list[tuple[Place, Any]]:
 def feeds_of(tracer: Tracer, arguments: Mapping[str, bool], result: Any) -> dict[str, Place]:
     """Where each state argument finds its next value.
 
-    By the neuron that claimed it, by its name in a dict or named tuple, else by its place: the states come back behind
-    the outputs, in the order of the arguments, or as the only states among what is returned.
+    By the neuron that takes it, where all come back in the order of the arguments or the first value is asked of
+    forward; by its name in a dict or named tuple; else by its place: the states come back behind the outputs, in the
+    order of the arguments, or as the only states among what is returned.
     """
     found = entries(result)
-    feeds = _claimed(tracer, arguments, found)
     names = field_names(result)
+    feeds = _claimed(tracer, arguments, list(_nodes(result)), bool(names))
     for argument in arguments:
         if argument not in feeds and argument in names:
             feeds[argument] = found[names.index(argument)][0]
@@ -49,7 +50,8 @@ def feeds_of(tracer: Tracer, arguments: Mapping[str, bool], result: Any) -> dict
     if len(behind) > len(arguments):
         places = dict(zip(arguments, behind[-len(arguments) :], strict=True))
         return {**{a: places[a] for a in missing}, **feeds}
-    if all(arguments[a] for a in missing) and not states and not (feeds or behind):
+    taken = {place[:1] for place in feeds.values()}
+    if all(arguments[a] for a in missing) and not states and all(place in taken for place in behind):
         return feeds
     tracer.note(
         Finding(
@@ -63,21 +65,27 @@ def feeds_of(tracer: Tracer, arguments: Mapping[str, bool], result: Any) -> dict
     raise Stop
 
 
-def _claimed(tracer: Tracer, arguments: Mapping[str, bool], found: list[tuple[Place, Any]]) -> dict[str, Place]:
-    """Arguments that a neuron took as its state in the first step."""
+def _claimed(
+    tracer: Tracer, arguments: Mapping[str, bool], found: list[tuple[Place, Any]], named: bool
+) -> dict[str, Place]:
+    """Arguments that a neuron takes as its state: the same neuron must return it."""
     feeds: dict[str, Place] = {}
     echoes = {name: FAMILIES[type(each)].echo for name, each in tracer.modules.items()}
+    owners = {**tracer.owners, **tracer.claims}
+    places: list[int] = []
     for argument in arguments:
-        if argument not in tracer.claims:
+        if argument not in owners:
             continue
-        neuron, name = tracer.claims[argument]
-        for place, value in found:
+        neuron, name = owners[argument]
+        for i, (place, value) in enumerate(found):
             meaning = getattr(value, "meaning", None)
             state = isinstance(meaning, State) and (meaning.neuron, meaning.name) == (neuron, name)
-            echo = name == echoes[neuron] and isinstance(meaning, Sum) and meaning.bare == neuron
+            echo = name == echoes.get(neuron, "") and isinstance(meaning, Sum) and meaning.bare == neuron
             if state or echo or (name == WHOLE and _is_state_of(neuron, value)):
-                feeds[argument] = place
-        if argument not in feeds:
+                feeds[argument], at = place, i
+        if argument in feeds:
+            places.append(at)
+        elif argument in tracer.claims:
             tracer.note(
                 Finding(
                     "SD305",
@@ -87,7 +95,17 @@ def _claimed(tracer: Tracer, arguments: Mapping[str, bool], found: list[tuple[Pl
                 )
             )
             raise Stop
-    return feeds
+    if named or places == sorted(places):
+        return feeds
+    # a caller's own loop goes by places, so what comes back in another order is nobody's to guess
+    return {a: place for a, place in feeds.items() if a in tracer.claims}
+
+
+def _nodes(value: Any, place: Place = ()) -> Iterator[tuple[Place, Any]]:
+    """Every structure and every leaf, the outermost first."""
+    yield place, value
+    for key, each in parts(value) or ():
+        yield from _nodes(each, (*place, key))
 
 
 def marked(tracer: Tracer, argument: str, value: Any) -> Any:

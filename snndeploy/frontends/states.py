@@ -85,6 +85,8 @@ def check_states(
         elif isinstance(given, torch.Tensor):
             what = "set anew at every step" if now else "not zero before the first step"
             tracer.note(Finding("SD305", where, f"its {state!r} is {what}", fix))
+        else:
+            tracer.note(Finding("SD305", where, f"as its {state!r} it gets a {type(given).__name__}, no tensor", fix))
 
 
 def refused_as_state(tracer: Tracer, name: str, values: list[Value]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -73,6 +74,8 @@ def trace_steps(tracer: Tracer) -> Stepping:
     nothing = Stepping(tracer.batch, tracer.arguments, steps=tracer.steps, time=tracer.time, held=tracer.held)
     feeds: dict[str, Place] = {}
     results: list[Any] = []
+    if tracer.time == "outside":
+        tracer.owners = _owners(tracer)
     with preserved(module), torch.no_grad(), tracer.constants:
         _replace_forwards(tracer)
         try:
@@ -112,11 +115,31 @@ def trace_steps(tracer: Tracer) -> Stepping:
     return replace(nothing, starts=starts, feeds=feeds, outputs=found.names, heads=found.heads)
 
 
+def _owners(tracer: Tracer) -> dict[str, tuple[str, str]]:
+    """Which neuron takes which argument as its state: one call with a stand-in for each of them shows it."""
+    states = _states(tracer)
+    if not any(states.values()):
+        return {}
+    scout = Tracer(tracer.module, tracer.arguments, tracer.inputs, tracer.dt, tracer.batch)
+    scout.arrivals.append({})
+    args, named = tracer.arguments.call({name: _frame(scout, each, 0) for name, each in tracer.inputs.items()})
+    with preserved(tracer.module), torch.no_grad(), scout.constants:
+        _replace_forwards(scout)
+        # whatever else is done with a stand-in ends the call; what fails without one is found again
+        with suppress(Exception):
+            tracer.module(*args, **named, **{argument: Missing(argument) for argument in states})
+    return scout.claims
+
+
+def _states(tracer: Tracer) -> dict[str, bool]:
+    """Arguments of forward that can be states; a neuron alone that keeps its states takes none."""
+    keeps = type(tracer.module) in FAMILIES and getattr(tracer.module, "init_hidden", False)
+    return {} if keeps else state_arguments(tracer.module, tracer.arguments)
+
+
 def _do_steps(tracer: Tracer, results: list[Any]) -> dict[str, Place]:
     """Calls forward step by step; what it returned goes to `results`."""
-    # a neuron alone that keeps its states takes none
-    keeps = type(tracer.module) in FAMILIES and getattr(tracer.module, "init_hidden", False)
-    states = {} if keeps else state_arguments(tracer.module, tracer.arguments)
+    states = _states(tracer)
     feeds: dict[str, Place] = {}
     fed: dict[str, Any] = {argument: Missing(argument) for argument, default in states.items() if not default}
     for k in range(tracer.shown):

@@ -79,6 +79,8 @@ class Tracer:
         self.modules: dict[str, nn.Module] = {}
         # argument of forward -> (neuron, state), claimed in the first step
         self.claims: dict[str, tuple[str, str]] = {}
+        # the same of all arguments that can be states, found by a call of its own
+        self.owners: dict[str, tuple[str, str]] = {}
         # neuron -> state -> what it starts from, the same in every sample, where that is not zero
         self.begins: dict[str, dict[str, Array]] = {}
 

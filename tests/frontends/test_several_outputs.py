@@ -114,6 +114,37 @@ def echoes(self, x, k1, m1, k2, m2):
     return k1, m1, k2, m2
 
 
+def recurrent_first(self, x, k1=None, m1=None, m2=None):
+    k1, m1 = self.rec(self.fa(x), k1, m1)
+    k2, m2 = self.l3(self.fc(k1), m2)
+    return k1, m1, k2, m2
+
+
+def two_recurrent(self, x, k1=None, m1=None, k2=None, m2=None):
+    k1, m1 = self.rec(self.fa(x), k1, m1)
+    k2, m2 = self.last(k1, k2, m2)
+    return k1, m1, k2, m2
+
+
+def pairs(self, x, m1=None, m2=None):
+    k1, m1, k2, m2 = self.two(x, m1, m2)
+    return (k1, m1), (k2, m2)
+
+
+def by_kind(self, x, m1=None, m2=None):
+    k1, m1, k2, m2 = self.two(x, m1, m2)
+    return (k1, k2), (m1, m2)
+
+
+def other_names(self, x, m1=None, m2=None):
+    _, m1, k2, m2 = self.two(x, m1, m2)
+    return {"mem2": m2, "out": k2, "mem1": m1}
+
+
+def unused_state(self, x, m1=None, m2=None):
+    return self.l1(self.fa(x), m1)
+
+
 def late(self, x, before=None):
     """The last step's spikes are no spikes of this step: a population that emits them one step late."""
     k1 = self.l1(self.fa(x))
@@ -143,6 +174,12 @@ OUTPUTS = {
     "values": (Hidden, values, ("fc", "l1", "fd", "fc.output")),
     "echo": (Base, echo, ("l3",)),
     "echoes": (Base, echoes, ("last",)),
+    "a recurrent neuron first": (Base, recurrent_first, ("l3",)),
+    "two recurrent neurons": (Base, two_recurrent, ("last",)),
+    "pairs": (Base, pairs, ("l1", "l3")),
+    "by kind": (Base, by_kind, ("l1", "l3")),
+    "other names": (Base, other_names, ("l3",)),
+    "a state that is never used": (Base, unused_state, ("l1",)),
     "late": (Hidden, late, ("l1", "fc")),
     "an argument that is never used": (Hidden, unused, ("l1", "l3")),
 }
@@ -248,6 +285,13 @@ def test_the_decision_of_several_outputs():
     assert sd.capture(module, x, decision="l1:last-v").decision.population == "l1"
     with pytest.raises(SnnDeployError, match="SD102 decision.*'l9'"):
         sd.capture(module, x, decision="l9:last-v")
+
+
+def test_states_in_another_order_than_the_arguments():
+    """A loop that goes by places would swap them."""
+    module = type("Module", (Base,), {"forward": returns("k2 m2 m1")})()
+    with pytest.raises(SnnDeployError, match="SD305 module 'l1': as its 'mem' it gets 'mem' of 'l3'"):
+        sd.capture(module, np.ones((5, 2, 5)))
 
 
 def test_states_that_do_not_come_back():
