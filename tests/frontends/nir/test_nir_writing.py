@@ -485,3 +485,22 @@ def test_a_bias_does_not_enter_a_filtered_current() -> None:
     nodes = plain(one_to_one(Projection("a", "b", ()), rule=Rule(1.0, 5.0, bias=0.25))).graph.nodes
     assert (nodes["in_to_a"].type, nodes["a"].type) == ("Affine", "IF")
     assert np.array_equal(nodes["in_to_a"].fields["bias"], np.full(3, 0.25))
+
+
+@pytest.mark.usefixtures("in_process")
+def test_every_receptor_in_front_of_a_neuron_says_the_same_alone(tmp_path: Path) -> None:
+    """One that integrates is an I, one that filters an LI, one with a gain a Scale."""
+    receptors = (Receptor(1.0, 0.125), Receptor(single(0.75), 0.5), Receptor(0.0, 0.5), Receptor())
+    ways = tuple(Projection("in", "a", (Dense(np.full((3, 2), w)),), 0, k) for k, w in enumerate((0.1, 0.3, -0.2, 0.4)))
+    ways = tuple(replace(p, name=f"way{p.receptor}") for p in ways)
+    network = one_to_one(Projection("a", "b", ()), rule=Rule(single(0.8), 2.0, receptors))
+    network = network.with_(projections=(*network.projections[1:], *ways))
+    write(network, tmp_path / "x.nir")
+    alone = read(tmp_path / "x.nir", 1e-3, ignore_block=True)
+    types = {type(node).__name__ for node in nir.read(tmp_path / "x.nir").nodes.values()}
+    assert {"I", "LI", "Scale"} <= types
+    x = np.random.default_rng(0).random((25, 2, 2)) < 0.5
+    ours, theirs = run(network, x, record=("spikes", "v")), run(alone, x, record=("spikes", "v"))
+    np.testing.assert_allclose(theirs.v["a"], ours.v["a"], rtol=1e-9, atol=1e-12)
+    assert np.array_equal(theirs.spikes["a"], ours.spikes["a"])
+    assert ours.spikes["a"].any()
