@@ -504,3 +504,27 @@ def test_every_receptor_in_front_of_a_neuron_says_the_same_alone(tmp_path: Path)
     np.testing.assert_allclose(theirs.v["a"], ours.v["a"], rtol=1e-9, atol=1e-12)
     assert np.array_equal(theirs.spikes["a"], ours.spikes["a"])
     assert ours.spikes["a"].any()
+
+
+@pytest.mark.usefixtures("in_process")
+def test_what_one_way_flattens_is_flat_for_all(tmp_path: Path) -> None:
+    """A pool that leaves its input has no node; the convolution beside it then ends in the same flat population."""
+    rng = np.random.default_rng(3)
+    conv = Conv(rng.normal(0.2, 0.5, (2, 2, 1, 1)), (2, 2))
+    rule = Rule(single(0.75), np.linspace(0.5, 1.5, 32).reshape(2, 4, 4))
+    populations = (Population("image", (2, 7, 7), Rule(0.5, 0.5)), Population("p", (2, 4, 4), rule))
+    ways = (
+        Projection("in", "image", (Scale(0.6),)),
+        Projection("image", "p", (Pool((2, 2), (2, 2), (0, 0), "sum", True), Scale(0.3))),
+        Projection("image", "p", (conv,), name="conv"),
+        Projection("p", "p", (Scale(-0.5),), 1, name="back"),
+    )
+    network = Network(1e-3, (Input("in", (2, 7, 7)),), populations, ways, ("p",))
+    survives(network, tmp_path / "x.nir")
+    alone = read(tmp_path / "x.nir", 1e-3, ignore_block=True)
+    assert alone.population["p"].shape == (32,)
+    x = rng.random((25, 2, 2, 7, 7)) < 0.5
+    ours, theirs = run(network, x, record=("spikes", "v")), run(alone, x, record=("spikes", "v"))
+    np.testing.assert_allclose(theirs.v["p"], ours.v["p"].reshape(25, 2, 32), rtol=1e-9, atol=1e-12)
+    assert np.array_equal(theirs.spikes["p"], ours.spikes["p"].reshape(25, 2, 32))
+    assert ours.spikes["p"].any()
