@@ -1,4 +1,4 @@
-"""Two small networks for MNIST, in snnTorch and in Norse, trained with a fixed seed: `train_model("snntorch")`."""
+"""Two small networks for MNIST, in snnTorch and in Norse, trained with a fixed seed: see `train_model`."""
 
 from __future__ import annotations
 
@@ -48,11 +48,11 @@ def in_norse() -> nn.Module:
     return SequentialState(hidden, cell(), out, cell())
 
 
-def train_model(framework: str) -> tuple[Network, Data, float]:
-    """The captured network, its data, and its accuracy on the 10,000 test digits."""
+def train_model(framework: str, test: int) -> tuple[Network, Data, float]:
+    """The captured network, its data, and its accuracy on the first `test` test digits."""
     torch.manual_seed(0)
     module = {"snntorch": in_snntorch, "norse": in_norse}[framework]()
-    data = mnist_data(STEPS)
+    data = mnist_data(STEPS, test=test)
     trained = train(module, data, seed=0, **SETTINGS[framework])
     network = sd.capture(module, data.test[:, :64], DT, decision="spike-count")
     return network, data, trained.accuracy

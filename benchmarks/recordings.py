@@ -62,12 +62,12 @@ def mnist(part: str, count: int | None = None) -> Samples:
     return idx("images-idx3", 16).reshape(-1, 784)[:count].astype(np.float32) / 255, labels
 
 
-def mnist_data(steps: int, train: int = 20_000) -> Data:
+def mnist_data(steps: int, train: int = 20_000, test: int = 10_000) -> Data:
     """Digits as evenly spaced spikes (`rate_code`), a thousand at a time."""
 
     def coded(x: Any) -> Any:
         return np.concatenate([rate_code(part, steps) for part in np.array_split(x, len(x) // 1000)], axis=1)
 
     x, y = mnist("train", train)
-    x_test, y_test = mnist("t10k")
+    x_test, y_test = mnist("t10k", test)
     return Data(coded(x), y, coded(x_test), y_test)
