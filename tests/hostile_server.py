@@ -52,6 +52,7 @@ for line in sys.stdin.buffer:
     _, status, usage = os.wait4(pid, 0)
     raw = b"".join(parts)
     head = {"code": os.waitstatus_to_exitcode(status), "late": late, "size": len(raw), "kib": usage.ru_maxrss}
+    head["cpu"] = usage.ru_utime + usage.ru_stime
     out = sys.stdout.buffer
     out.write(json.dumps(head).encode() + b"\\n" + raw)
     out.flush()
@@ -62,13 +63,13 @@ class Server:
     """`loading._open`, but for the start of an interpreter.
 
     Attributes:
-        kib: the largest resident memory of a fork so far.
+        kib, cpu: the largest resident memory of a fork so far, and the processor time of all.
     """
 
     def __init__(self, seconds: float = SECONDS) -> None:
         self.seconds = seconds
         environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "HDF5_PLUGIN_PRELOAD": "::"}
-        self.kib = 0
+        self.kib, self.cpu = 0, 0.0
         self.process = subprocess.Popen(
             [sys.executable, "-P", "-c", SERVER, str(loading.CHILD.parent)],
             stdin=subprocess.PIPE,
@@ -87,6 +88,7 @@ class Server:
         head = json.loads(self.process.stdout.readline())
         raw = self.process.stdout.read(head["size"])
         self.kib = max(self.kib, head["kib"])
+        self.cpu += head["cpu"]
         if head["late"]:
             raise loading._late(path, limits)
         return loading._answer(raw, head["code"], [], path, limits)

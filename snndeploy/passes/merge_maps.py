@@ -14,6 +14,7 @@ from math import prod
 
 import numpy as np
 
+from snndeploy.errors import SnnDeployError
 from snndeploy.network.arrays import Array
 from snndeploy.network.maps import (
     ENTRIES_LIMIT,
@@ -26,10 +27,11 @@ from snndeploy.network.maps import (
     Scale,
     Shape,
     Sparse,
+    at_most,
     chain_matrix,
     chain_shape,
 )
-from snndeploy.network.network import Network
+from snndeploy.network.network import Network, Projection
 
 Chain = tuple[Map, ...]
 # kernels that are added up, one shifted against the other
@@ -37,14 +39,24 @@ TERMS_LIMIT = 2**12
 
 
 def merge_maps(network: Network) -> Network:
-    """Every projection with exactly one weighted map, at most flattens and reshapes beside it."""
-    projections = [
-        p if is_merged(p.maps) else replace(p, maps=merged(p.maps, network.shapes[p.source]))
-        for p in network.projections
-    ]
+    """Every projection with exactly one weighted map, at most flattens and reshapes beside it.
+
+    Raises:
+        SnnDeployError SD115: what has to become a matrix has more than ENTRIES_LIMIT synapses, all of it together.
+    """
+    with at_most(ENTRIES_LIMIT):
+        projections = [p if is_merged(p.maps) else _merged(p, network.shapes[p.source]) for p in network.projections]
     if all(a is b for a, b in zip(projections, network.projections, strict=True)):
         return network
     return network.with_(projections=tuple(projections), source=None)
+
+
+def _merged(p: Projection, shape: Shape) -> Projection:
+    try:
+        return replace(p, maps=merged(p.maps, shape))
+    except SnnDeployError as problem:
+        named = (replace(each, where=f"projection {p.name!r}, {each.where}") for each in problem.findings)
+        raise SnnDeployError(named) from problem
 
 
 def is_merged(maps: Chain) -> bool:

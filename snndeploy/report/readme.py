@@ -13,7 +13,7 @@ from pathlib import Path
 
 from snndeploy.errors import CODES
 from snndeploy.files import replacing
-from snndeploy.report import classes_table, quantisation_tables
+from snndeploy.report import classes_table, hostile_table, quantisation_tables
 from snndeploy.report.markdown import table
 
 
@@ -28,6 +28,7 @@ def tables() -> dict[str, str]:
         "methods": methods(),
         "quantisation": quantisation_tables.quantisation(),
         "bits": quantisation_tables.bits(),
+        "hostile": hostile_table.summary(),
     }
 
 

@@ -22,8 +22,8 @@ from typing import Any
 
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parents[1])]
-# longer than this is a hang; slower, or more memory, than the second numbers is a failure too
-HANG, SLOW, HEAVY = 90.0, 40.0, 3 * 2**20
+# seconds after which it is a hang; processor time, and KiB of the parent, that are failures too
+HANG, SLOW, HEAVY = 180.0, 40.0, 3 * 2**20
 FRESH = 40
 
 
@@ -53,7 +53,7 @@ def worker(seed: int, corpus: bool) -> None:
             if number % 100 == 0:
                 gc.collect()
             most, base = memory("VmHWM"), memory("VmRSS")
-            server.kib = 0
+            server.kib, server.cpu, cpu = 0, 0.0, time.process_time()
             case = make(folder / "files" / "x", whole, seed, number)
             path = folder / "files" / f"x{case.suffix}"
             start = time.monotonic()
@@ -64,15 +64,15 @@ def worker(seed: int, corpus: bool) -> None:
                 wrong.append(f"left behind: {os.listdir(temporary)}")
             # smaller peaks than the one before are not measured
             grown = memory("VmHWM") - base if memory("VmHWM") > most else 0
-            child = server.kib
-            if seconds > SLOW:
-                wrong.append(f"{seconds:.1f} s")
+            child, cpu = server.kib, time.process_time() - cpu + server.cpu
+            if cpu > SLOW:
+                wrong.append(f"{cpu:.1f} s of processor time")
             if grown > HEAVY:
                 wrong.append(f"{grown:,} KiB more in the parent")
             told = {"number": number, "source": case.source, "group": case.group, "mutation": case.mutation}
             told |= {"route": route, "options": case.options, "outcome": outcome, "wrong": wrong}
             path.unlink()
-            answers.write(json.dumps({**told, "seconds": seconds, "parent": grown, "child": child}) + "\n")
+            answers.write(json.dumps({**told, "seconds": seconds, "cpu": cpu, "parent": grown, "child": child}) + "\n")
             answers.flush()
         server.close()
 
@@ -130,12 +130,42 @@ def added(summary: dict[str, Any], told: dict[str, Any]) -> None:
     summary["files"] = told["number"] + 1
     for key, value in (("outcomes", told["outcome"]), ("groups", told.get("group", "?"))):
         summary[key][value] = summary[key].get(value, 0) + 1
-    for key, unit in (("seconds", 1.0), ("parent", 2**10), ("child", 2**10)):
+    for key, unit in (("seconds", 1.0), ("cpu", 1.0), ("parent", 2**10), ("child", 2**10)):
         most = told.get(key, 0) / unit
         if most > summary["worst"].get(key, {}).get("most", 0):
             summary["worst"][key] = {"most": round(most, 2), "file": told["number"], "mutation": told.get("mutation")}
     if told["wrong"]:
         summary["failures"].append(told)
+
+
+def again(summary: dict[str, Any], campaign: Campaign) -> None:
+    """Runs the files that failed once more, and counts what becomes of them now."""
+    failed, files, summary["failures"] = summary["failures"], summary["files"], []
+    for told in failed:
+        for key, value in (("outcomes", told["outcome"]), ("groups", told.get("group", "?"))):
+            summary[key][value] -= 1
+            summary[key] = {name: times for name, times in summary[key].items() if times}
+        added(summary, campaign.one(told["number"]))
+    summary["files"] = files
+
+
+def sum_of(summaries: list[dict[str, Any]]) -> dict[str, Any]:
+    """Several campaigns as one, without what each file was."""
+    total: dict[str, Any] = {"files": 0, "campaigns": {}, "groups": {}, "outcomes": {}, "worst": {}, "failures": 0}
+    for each in summaries:
+        total["files"] += each["files"]
+        total["campaigns"][f"seed {each['seed']}"] = each["files"]
+        total["failures"] += len(each["failures"])
+        for key in ("groups", "outcomes"):
+            for name, times in sorted(each[key].items()):
+                total[key][name] = total[key].get(name, 0) + times
+        # seconds by the clock say more about the computer than about the file
+        for name, held in each["worst"].items():
+            if name != "seconds" and held["most"] > total["worst"].get(name, {}).get("most", 0):
+                total["worst"][name] = {**held, "seed": each["seed"]}
+    from snndeploy.frontends.nir.loading import Limits
+
+    return {**total, "limit": Limits.seconds}
 
 
 def main() -> int:
@@ -147,7 +177,13 @@ def main() -> int:
     parser.add_argument("--start", type=int, default=0)
     parser.add_argument("--no-corpus", action="store_true")
     parser.add_argument("--worker", action="store_true")
+    parser.add_argument("--again", action="store_true", help="only what failed in --out, which is then put right")
+    parser.add_argument("--merge", type=Path, nargs="*", help="campaigns whose sum is written to --out")
     given = parser.parse_args()
+    if given.merge:
+        merged = sum_of([json.loads(path.read_text("utf-8")) for path in given.merge])
+        given.out.write_text(json.dumps(merged, indent=1) + "\n", "utf-8")
+        return 0
     if given.worker:
         worker(given.seed, not given.no_corpus)
         return 0
@@ -164,6 +200,11 @@ def main() -> int:
     if given.out.exists():
         kept = json.loads(given.out.read_text("utf-8"))
         summary = kept if kept["seed"] == given.seed else summary
+    if given.again:
+        again(summary, campaign)
+        given.out.write_text(json.dumps(summary, indent=1) + "\n", "utf-8")
+        campaign.close()
+        return int(bool(summary["failures"]))
     start = time.monotonic() - summary["wall"]
     given.out.parent.mkdir(parents=True, exist_ok=True)
     for number in range(summary["files"], given.count):

@@ -264,7 +264,7 @@ def test_no_matrix_is_larger_than_memory() -> None:
 
 def test_matrices_of_strangers_are_counted_together() -> None:
     small = (Pool((2, 2), (2, 2), (0, 0), "sum"),)
-    with at_most(4 * 128):
+    with at_most(4 * (64 + 64 + 64)):
         for _ in range(4):
             chain_matrix(small, (1, 8, 8))
         with pytest.raises(SnnDeployError, match="SD115.*together"):
@@ -285,6 +285,21 @@ def test_kernels_are_joined_only_if_that_is_quick() -> None:
         ("p",),
     )
     with within(5, 100), pytest.raises(SnnDeployError, match="SD115"):
+        merge_maps(net)
+
+
+def test_matrices_of_one_network_are_counted_together() -> None:
+    shape = (100,)
+    names = [f"p{i}" for i in range(8)]
+    net = Network(
+        1e-3,
+        (Input("in", shape),),
+        tuple(Population(name, shape, Rule(0.9)) for name in names),
+        tuple(Projection("in", name, (), name=f"to {name}") for name in names),
+        ("p0",),
+    )
+    assert all(p.maps for p in merge_maps(net).projections)
+    with at_most(650), pytest.raises(SnnDeployError, match="SD115 projection 'to p6', one to one on .*together"):
         merge_maps(net)
 
 

@@ -82,6 +82,7 @@ def chain_matrix(maps: tuple[Map, ...], shape: Shape) -> Any:
     """
     from scipy import sparse
 
+    check_entries(prod(shape), f"one to one on {shape}")
     arrives, reach = shape, 1
     for each in maps:
         before, reach = reach, min(prod(shape), reach * each.taps)

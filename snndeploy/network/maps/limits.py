@@ -19,8 +19,12 @@ _left: ContextVar[list[int] | None] = ContextVar("left", default=None)
 
 @contextmanager
 def at_most(entries: int) -> Iterator[None]:
-    """Inside, all matrices of synapses together have at most so many entries, else SD115: for networks of strangers."""
-    token = _left.set([entries])
+    """Inside, all matrices of synapses together have at most so many entries, else SD115.
+
+    Inside another `at_most` that leaves less, its rest counts.
+    """
+    outer = _left.get()
+    token = _left.set(outer if outer is not None and outer[0] < entries else [entries])
     try:
         yield
     finally:
