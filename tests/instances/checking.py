@@ -27,7 +27,7 @@ from snndeploy.network import Network
 from snndeploy.network.arrays import equal
 
 OTHER = {"snntorch": "norse", "norse": "snntorch"}
-POOLS = (nn.MaxPool1d, nn.MaxPool2d)
+POOLS = (nn.MaxPool1d, nn.MaxPool2d, nn.AdaptiveMaxPool1d, nn.AdaptiveMaxPool2d)
 Loop = Callable[[nn.Module, torch.Tensor], list[Any]]
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import snntorch as snn
 import torch
-from checking import Case, Instance, by_step, from_nothing
+from checking import POOLS, Case, Instance, by_step, from_nothing
 from drawing import Draw
 from torch import nn
 
@@ -110,7 +110,7 @@ def pool(cls: type, names: tuple[str, ...], d: Draw) -> tuple[tuple[int, ...], n
             return shape, layer, options
 
 
-def adaptive(dims: int, d: Draw) -> tuple[tuple[int, ...], nn.Module, dict[str, Any]]:
+def adaptive(classes: tuple[type, type], dims: int, d: Draw) -> tuple[tuple[int, ...], nn.Module, dict[str, Any]]:
     out = [d.whole(1, 3) for _ in range(dims)]
     space = [n * d.whole(1, 3) for n in out]
     size: Any = tuple(out)
@@ -118,7 +118,7 @@ def adaptive(dims: int, d: Draw) -> tuple[tuple[int, ...], nn.Module, dict[str, 
         size = out[0]
     elif dims == 2 and d.flag(0.3):
         size = (None, out[1])
-    cls = (nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d)[dims - 1]
+    cls = classes[dims - 1]
     return (d.whole(1, 3), *space), cls(size), {"output_size": size}
 
 
@@ -165,6 +165,19 @@ def norm(dims: int, d: Draw) -> tuple[tuple[int, ...], nn.Module, dict[str, Any]
     return shape, layer, options
 
 
+def other(d: Draw) -> tuple[tuple[int, ...], nn.Module, dict[str, Any]]:
+    """Linear layers of torch that have no map of their own name."""
+    shape = (4 * d.whole(1, 2), d.whole(2, 3), d.whole(2, 3))
+    layer = d.one(
+        nn.ConvTranspose2d(shape[0], d.whole(1, 2), d.whole(1, 3), stride=d.whole(1, 2), bias=d.flag()),
+        nn.Upsample(scale_factor=2, mode="nearest"),
+        nn.ZeroPad2d(tuple(d.whole(0, 2) for _ in range(4))),
+        nn.Unflatten(1, (2, shape[0] // 2)),
+        nn.PixelShuffle(2),
+    )
+    return shape, layer, {}
+
+
 AVERAGE = ("stride", "padding", "ceil_mode", "count_include_pad")
 LAYERS: dict[str, Callable[[Draw], Any]] = {
     "Linear": linear,
@@ -174,11 +187,14 @@ LAYERS: dict[str, Callable[[Draw], Any]] = {
     "AvgPool2d": partial(pool, nn.AvgPool2d, (*AVERAGE, "divisor_override")),
     "LPPool1d": partial(pool, nn.LPPool1d, ("stride", "ceil_mode")),
     "LPPool2d": partial(pool, nn.LPPool2d, ("stride", "ceil_mode")),
-    "AdaptiveAvgPool1d": partial(adaptive, 1),
-    "AdaptiveAvgPool2d": partial(adaptive, 2),
+    "AdaptiveAvgPool1d": partial(adaptive, (nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d), 1),
+    "AdaptiveAvgPool2d": partial(adaptive, (nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d), 2),
+    "AdaptiveMaxPool1d": partial(adaptive, (nn.AdaptiveMaxPool1d, nn.AdaptiveMaxPool2d), 1),
+    "AdaptiveMaxPool2d": partial(adaptive, (nn.AdaptiveMaxPool1d, nn.AdaptiveMaxPool2d), 2),
     "MaxPool1d": partial(pool, nn.MaxPool1d, ("stride", "padding", "dilation", "ceil_mode")),
     "MaxPool2d": partial(pool, nn.MaxPool2d, ("stride", "padding", "dilation", "ceil_mode")),
     "Flatten": flatten,
+    "Other linear layers": other,
     "Identity and dropout": nothing,
     "BatchNorm1d of neurons": partial(norm, 0),
     "BatchNorm1d of channels": partial(norm, 1),
@@ -203,7 +219,7 @@ def around(name: str, framework: str, seed: int) -> Instance:
     shape, layer, options = LAYERS[name](d)
     layers: list[nn.Module] = []
     weighted = isinstance(layer, (nn.Linear, nn.Conv1d, nn.Conv2d))
-    maximum = isinstance(layer, (nn.MaxPool1d, nn.MaxPool2d))
+    maximum = isinstance(layer, POOLS)
     how = d.whole(0, 2)
     if maximum and how == 1:
         how = 0
@@ -240,17 +256,11 @@ UNKNOWN: tuple[Callable[[], nn.Module], ...] = (
     nn.ReLU,
     nn.Sigmoid,
     nn.Softmax,
-    lambda: nn.ConvTranspose2d(2, 2, 2),
     lambda: nn.GroupNorm(1, 2),
     lambda: nn.LayerNorm((2, 4, 6)),
     lambda: nn.InstanceNorm2d(2),
-    lambda: nn.Upsample(scale_factor=2),
-    lambda: nn.AdaptiveMaxPool2d(2),
-    lambda: nn.ZeroPad2d(1),
     lambda: nn.PReLU(),
-    lambda: nn.Unflatten(1, (1, 2)),
     lambda: nn.LocalResponseNorm(2),
-    lambda: nn.PixelShuffle(1),
 )
 REFUSED: dict[str, tuple[Callable[[Draw], Any], str]] = {
     "padding_mode": (
