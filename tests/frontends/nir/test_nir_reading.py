@@ -512,3 +512,13 @@ def test_a_threshold_is_one_neuron_with_a_membrane_alone(tmp_path: Path) -> None
     path = save(tmp_path / "x.nir", {**nodes, "p": nir.LI(full(0.01), full(10), full(0)), **more}, edges)
     assert {p.name: p.delay for p in read(path, DT).projections}["t->p"] == 1
     assert "SD410" in refusal(save(tmp_path / "y.nir", {**nodes, "p": lif(), **more}, edges), DT)
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+def test_an_input_is_added_in_front_of_a_convolution(tmp_path: Path, groups: int) -> None:
+    """Channels and size are those that the convolution declares."""
+    conv = nir.Conv2d((6, 5), np.ones((4, 4 // groups, 3, 3)), 1, 1, 1, groups, np.zeros(4))
+    nodes = {"c": conv, "o": nir.Output(np.array([4, 6, 5]))}
+    report = inspect(save(tmp_path / "x.nir", nodes, [("c", "o")], check=False), DT)
+    assert report.network is not None, report
+    assert [each.shape for each in report.network.inputs] == [(4, 6, 5)]
