@@ -22,6 +22,7 @@ TOP = {
     "tests",
     "examples",
     "docs",
+    "benchmarks",
 }
 
 

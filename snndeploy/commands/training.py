@@ -28,6 +28,9 @@ def finetune(
     train_reset: Annotated[
         str | None, typer.Option("--train-reset", help="to-zero: train with this reset instead of the network's own.")
     ] = None,
+    start: Annotated[
+        Path | None, typer.Option("--start", help="The integers to start from, as quantize wrote them with a method.")
+    ] = None,
     epochs: Epochs = 30,
     batch: Annotated[int, typer.Option("--batch", help="Samples per update.")] = 32,
     lr: Lr = 0.03,
@@ -49,7 +52,7 @@ def finetune(
     from snndeploy.files import check_output, existing, inputs_of
 
     existing(model, "NIR file")
-    given = [each for each in (model, data, labels, test, test_labels) if each is not None]
+    given = [each for each in (model, data, labels, test, test_labels, start) if each is not None]
     check_output(output, (*given, target))
     chip = targets.load(target)
     samples = labelled(data, labels)
@@ -62,6 +65,7 @@ def finetune(
             samples,
             test=held,
             reset=train_reset,
+            start=None if start is None else verbs.read(existing(start, "NIR file")),
             epochs=epochs,
             batch=batch,
             lr=lr,

@@ -81,7 +81,9 @@ def _claimed(
             meaning = getattr(value, "meaning", None)
             state = isinstance(meaning, State) and (meaning.neuron, meaning.name) == (neuron, name)
             echo = name == echoes.get(neuron, "") and isinstance(meaning, Sum) and meaning.bare == neuron
-            if state or echo or (name == WHOLE and _is_state_of(neuron, value)):
+            # of a structure within a structure, as Norse's LIFRefrac returns, the whole
+            whole = name == WHOLE and argument not in feeds and _is_state_of(neuron, value)
+            if state or echo or whole:
                 feeds[argument], at = place, i
         if argument in feeds:
             places.append(at)

@@ -93,6 +93,7 @@ def finetune(
     *,
     test: tuple[Any, Any] | None = None,
     reset: str | None = None,
+    start: Network | None = None,
     how: Tuning | None = None,
     progress: Progress | None = None,
     **settings: Any,
@@ -110,6 +111,8 @@ def finetune(
         test: samples and labels that only the report looks at.
         reset: "to-zero": the float network's neurons are reset to zero in the step of the spike instead of as they
             were trained, for targets that have nothing else. The stages say what that costs.
+        start: the integer form of `network` to start from, where another method than the default made it, as in
+            `quantize(network, target, x, method="auto")`.
         how: the settings; single ones by name: epochs, batch, lr, learn, imitate, surrogate, slope, seed, device (see
             `train.tuning.Tuning`).
 
@@ -136,8 +139,11 @@ def finetune(
         shares = [_accuracy(of, *samples) for samples in ((inputs, labels), held) if samples is not None]
         stages.append(Stage(name, shares[0], shares[1] if held is not None else None))
 
-    start, taught = network, network
-    if network.form == "float":
+    taught = network
+    if start is not None:
+        raise_errors(_no_start(network, start, reset))
+        stage("float", network)
+    elif network.form == "float":
         stage("float", network)
         if reset is not None:
             network = with_reset(network, reset)
@@ -145,6 +151,7 @@ def finetune(
         start = quantize(network, chip, inputs)
     elif reset is not None:
         raise error("SD807", f"reset {reset!r}", "the network is in the integer form", "fine-tune the float network")
+    start = network if start is None else start
     stage("integers, rounded", start)
     inputs = as_inputs(start, {each.name: inputs[each.name] for each in start.given})  # with its constant ones
     largest = dict.fromkeys(start.shapes, 1)
@@ -158,6 +165,20 @@ def finetune(
     raise_errors(overflows(tuned, chip, largest))
     stage("integers, fine-tuned", tuned)
     return FineTuned(tuned, start, tuple(stages), tuple(history), _changed(start, tuned))
+
+
+def _no_start(network: Network, start: Network, reset: str | None) -> list[Finding]:
+    """What keeps an integer network from being the start of a float one."""
+    found = []
+    if start.form != "integer" or network.form != "float":
+        what = f"it is {start.form}, and the network {network.form}"
+        found.append(Finding("SD807", "start", what, "give the float network, and its integer form as start"))
+    elif set(start.population) != set(network.population):
+        found.append(Finding("SD807", "start", "its populations are not those of the network", "quantise this network"))
+    if reset is not None:
+        fix = "quantise a network that has this reset, and start from that"
+        found.append(Finding("SD807", f"reset {reset!r}", "the start has resets of its own", fix))
+    return found
 
 
 def _untaught(network: Network) -> list[Finding]:

@@ -12,6 +12,7 @@ import snntorch as snn
 import torch
 from checking import POOLS, Case, Instance, by_step, from_nothing
 from drawing import Draw
+from moving_instances import MOVING
 from torch import nn
 
 with warnings.catch_warnings():
@@ -165,19 +166,6 @@ def norm(dims: int, d: Draw) -> tuple[tuple[int, ...], nn.Module, dict[str, Any]
     return shape, layer, options
 
 
-def other(d: Draw) -> tuple[tuple[int, ...], nn.Module, dict[str, Any]]:
-    """Linear layers of torch that have no map of their own name."""
-    shape = (4 * d.whole(1, 2), d.whole(2, 3), d.whole(2, 3))
-    layer = d.one(
-        nn.ConvTranspose2d(shape[0], d.whole(1, 2), d.whole(1, 3), stride=d.whole(1, 2), bias=d.flag()),
-        nn.Upsample(scale_factor=2, mode="nearest"),
-        nn.ZeroPad2d(tuple(d.whole(0, 2) for _ in range(4))),
-        nn.Unflatten(1, (2, shape[0] // 2)),
-        nn.PixelShuffle(2),
-    )
-    return shape, layer, {}
-
-
 AVERAGE = ("stride", "padding", "ceil_mode", "count_include_pad")
 LAYERS: dict[str, Callable[[Draw], Any]] = {
     "Linear": linear,
@@ -194,12 +182,12 @@ LAYERS: dict[str, Callable[[Draw], Any]] = {
     "MaxPool1d": partial(pool, nn.MaxPool1d, ("stride", "padding", "dilation", "ceil_mode")),
     "MaxPool2d": partial(pool, nn.MaxPool2d, ("stride", "padding", "dilation", "ceil_mode")),
     "Flatten": flatten,
-    "Other linear layers": other,
     "Identity and dropout": nothing,
     "BatchNorm1d of neurons": partial(norm, 0),
     "BatchNorm1d of channels": partial(norm, 1),
     "BatchNorm2d": partial(norm, 2),
 }
+LAYERS |= {name: make for name, (make, _) in MOVING.items()}
 
 
 class Weighted(nn.Module):
@@ -281,5 +269,10 @@ REFUSED: dict[str, tuple[Callable[[Draw], Any], str]] = {
     "unknown layers": (lambda d: image(d, d.one(*UNKNOWN)()), "SD301 is not supported"),
 }
 
-CASES = [Case(f"{name}, {f}", f, partial(around, name, f)) for name in LAYERS for f in FRAMEWORKS]
+CASES = [Case(f"{name}, {f}", f, partial(around, name, f)) for name in LAYERS for f in FRAMEWORKS if name not in MOVING]
+CASES += [
+    Case(f"{name}, {f}", f, partial(around, name, f), instances=count)
+    for name, (_, count) in MOVING.items()
+    for f in FRAMEWORKS
+]
 CASES += [Case(f"{name} refused", "both", partial(refused, make), words) for name, (make, words) in REFUSED.items()]

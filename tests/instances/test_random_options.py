@@ -37,6 +37,8 @@ ELSEWHERE = {
     ("AdaptiveMaxPool1d", "return_indices"): "test_joins_and_pools",
     ("AdaptiveMaxPool2d", "return_indices"): "test_joins_and_pools",
     ("Conv1d", "padding_mode"): "refused as that of Conv2d",
+    ("Upsample", "mode"): "all but nearest is refused",
+    ("Upsample", "align_corners"): "of modes that are refused",
     ("BatchNorm1d", "track_running_stats"): "refused as that of BatchNorm2d",
     ("LSNN", "adjoint"): "refused as that of LSNNCell",
     ("LSNNRecurrent", "adjoint"): "refused as that of LSNNRecurrentCell",

@@ -215,3 +215,28 @@ def test_without_labels_in_the_loss_the_spikes_of_the_float_network_come_back(tr
 
     assert away(done.network) < away(done.start)
     assert done.history[0].loss == pytest.approx(away(done.start), rel=0.2)  # a mean over batches of shares
+
+
+def test_training_starts_where_another_method_left_off(trained, tmp_path):
+    net, data = trained
+    start = sd.quantize(net, "loihi2", data.train, method="split")
+    assert len(start.projections) > len(sd.quantize(net, "loihi2", data.train).projections)
+    given = (data.train[:, :32], data.train_labels[:32])
+    done = finetune(net, "loihi2", given, start=start, epochs=1, lr=1e-9)
+    assert equal(done.start, start)
+    assert equal(done.network.projections, start.projections)
+    sd.write(net, tmp_path / "m.nir")
+    sd.write(start, tmp_path / "s.nir")
+    np.savez(tmp_path / "x.npz", x=given[0], labels=given[1])
+    command = ["finetune", f"{tmp_path}/m.nir", "--target", "loihi2", "--data", f"{tmp_path}/x.npz", "--epochs", "1"]
+    assert cli.main([*command, "--start", f"{tmp_path}/s.nir", "-o", f"{tmp_path}/q.nir", "--lr", "1e-9"]) == 0
+    assert equal(sd.read(tmp_path / "q.nir").projections, start.projections)
+
+
+def test_a_start_must_be_the_integer_form_of_the_network(trained):
+    net, data = trained
+    given = (data.train, data.train_labels)
+    with pytest.raises(SnnDeployError, match="it is float, and the network float"):
+        finetune(net, "loihi2", given, start=net)
+    with pytest.raises(SnnDeployError, match="resets of its own"):
+        finetune(net, "loihi2", given, start=sd.quantize(net, "loihi2", data.train), reset="to-zero")
