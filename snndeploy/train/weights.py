@@ -21,6 +21,7 @@ from snndeploy.network.arrays import Array
 from snndeploy.network.maps import Conv, Dense, Map, Shape, Sparse
 from snndeploy.network.network import Network, Projection
 from snndeploy.network.registers import Format, natural_sign
+from snndeploy.quantize.choice import MARK
 from snndeploy.quantize.drive import weighted_map
 
 Weighted = Callable[[Tensor, Tensor], Tensor]
@@ -118,7 +119,8 @@ def _sparse(each: Sparse, shape: Shape) -> Weighted:
 class Synapses(nn.Module):
     """A projection whose mantissas learn: `(steps, batch, *shape) -> float64 (steps, batch, *shape of the target)`.
 
-    weight: float32, the mantissas before they are rounded; `Format` says on which grid.
+    weight: float32, the mantissas before they are rounded; `Format` says on which grid. In one of several parts of a
+    projection (signs, bands, high and low) what is zero stays zero: it is a synapse of another part, or none.
     """
 
     def __init__(self, network: Network, projection: Projection, largest: int, settings: Settings, learns: bool):
@@ -140,10 +142,12 @@ class Synapses(nn.Module):
         self.apply_map = weighted(each, between)
         self.behind = chain(projection.maps[at + 1 :], each.shape_out(between), self.dtype, settings.device)
         self.weight = nn.Parameter(tensor(values_of(each), torch.float32, settings.device), requires_grad=learns)
+        self.there = self.weight.detach() != 0 if MARK in projection.name else None
 
     def mantissas(self) -> Tensor:
         """Of now, whole numbers."""
-        return rounded(self.weight, self.form.step, *self.form.limits)
+        weight = self.weight if self.there is None else self.weight * self.there
+        return rounded(weight, self.form.step, *self.form.limits)
 
     def forward(self, x: Tensor) -> Tensor:
         weight = self.mantissas().to(self.dtype)

@@ -13,12 +13,15 @@ from snndeploy import cli
 from snndeploy.errors import SnnDeployError
 from snndeploy.network.arrays import equal
 from snndeploy.network.rule import Reset
+from snndeploy.quantize.drive import weighted_map
 from snndeploy.targets import load
 from snndeploy.train.data import Data
 from snndeploy.train.finetune import finetune
+from snndeploy.train.integers import Deployed
 from snndeploy.train.loop import train
 from snndeploy.train.steps import Steps
 from snndeploy.train.surrogate import SURROGATES, surrogate
+from snndeploy.train.weights import values_of
 
 
 def snntorch_convolution():
@@ -240,3 +243,19 @@ def test_a_start_must_be_the_integer_form_of_the_network(trained):
         finetune(net, "loihi2", given, start=net)
     with pytest.raises(SnnDeployError, match="resets of its own"):
         finetune(net, "loihi2", given, start=sd.quantize(net, "loihi2", data.train), reset="to-zero")
+
+
+def test_a_part_of_a_projection_gets_no_synapse_that_another_part_has(trained):
+    net, data = trained
+    start = sd.quantize(net, "loihi2", data.train, method="signs")
+    module = Deployed(start, {})
+    with torch.no_grad():
+        for link in module.links.values():
+            link.weight += 8.0
+    module.confine()
+    for before, after in zip(start.projections, module.deployed().projections, strict=True):
+        was, now = (values_of(weighted_map(p)[1]) for p in (before, after))
+        if " | " in before.name:
+            assert np.all(now[was == 0] == 0)
+        assert np.any(was != now)
+    assert any(" | " in p.name for p in start.projections)
