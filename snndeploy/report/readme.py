@@ -13,7 +13,7 @@ from pathlib import Path
 
 from snndeploy.errors import CODES
 from snndeploy.files import replacing
-from snndeploy.report import classes_table, hostile_table, quantisation_tables
+from snndeploy.report import classes_table, hostile_table, instances_table, quantisation_tables
 from snndeploy.report.markdown import table
 
 
@@ -21,6 +21,7 @@ def tables() -> dict[str, str]:
     """Markdown by name of table."""
     return {
         "classes": classes_table.summary(),
+        "instances": instances_table.summary(),
         "layers": layers(),
         "refused": refused(),
         "engines": engines(),
