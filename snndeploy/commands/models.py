@@ -105,9 +105,8 @@ def lint(
         found = verbs.lint(net, target, samples)
     bad = [each for each in found if each.severity == "error"]
     on = f" on {target}" if target else ""
-    text = (
-        f"{model}{on}: " + (f"{len(bad)} errors" if bad else "nothing in the way") + f", {len(found)} findings in all"
-    )
+    whole = f"{len(found)} finding{'s' if len(found) != 1 else ''} in all"
+    text = f"{model}{on}: {f'{len(bad)} errors' if bad else 'nothing in the way'}, {whole}"
     show({"model": str(model), "target": target, "ok": not bad, "findings": findings_document(found)}, json, text)
     if not json:
         report(found)

@@ -25,6 +25,9 @@ def finetune(
     labels: Annotated[Path | None, typer.Option("--labels", help=".npy, whole numbers (sample,).")] = None,
     test: Annotated[Path | None, typer.Option("--test", help="Samples that only the report looks at.")] = None,
     test_labels: Annotated[Path | None, typer.Option("--test-labels", help="Their labels.")] = None,
+    decision: Annotated[
+        str | None, typer.Option("--decision", help="For a file that has none: spike-count, last-v or max-v.")
+    ] = None,
     train_reset: Annotated[
         str | None, typer.Option("--train-reset", help="to-zero: train with this reset instead of the network's own.")
     ] = None,
@@ -50,6 +53,7 @@ def finetune(
     """Train on the integers of a target, with its own arithmetic in the forward pass."""
     from snndeploy import targets, verbs
     from snndeploy.files import check_output, existing, inputs_of
+    from snndeploy.frontends.said import decision_of
 
     existing(model, "NIR file")
     given = [each for each in (model, data, labels, test, test_labels, start) if each is not None]
@@ -58,6 +62,10 @@ def finetune(
     samples = labelled(data, labels)
     held = None if test is None else labelled(test, test_labels)
     net = reading.of(model)
+    if decision is not None:
+        opt.choice("--decision", decision.rpartition(":")[2], ("spike-count", "last-v", "max-v"))
+        net = net.with_(decision=decision_of(decision, net.outputs))
+    begin = None if start is None else verbs.read(existing(start, "NIR file"))
     with progress("finetune", json) as update, inputs_of(data):
         done = verbs.finetune(
             net,
@@ -65,7 +73,7 @@ def finetune(
             samples,
             test=held,
             reset=train_reset,
-            start=None if start is None else verbs.read(existing(start, "NIR file")),
+            start=begin,
             epochs=epochs,
             batch=batch,
             lr=lr,

@@ -142,6 +142,7 @@ def finetune(
     taught = network
     if start is not None:
         raise_errors(_no_start(network, start, reset))
+        start = start.with_(decision=network.decision)
         stage("float", network)
     elif network.form == "float":
         stage("float", network)
@@ -185,7 +186,7 @@ def _untaught(network: Network) -> list[Finding]:
     """What of a network cannot be fine-tuned."""
     found = []
     if network.decision is None:
-        fix = "capture(..., decision='spike-count'), or net.with_(decision=Decision(population))"
+        fix = "--decision spike-count; capture(..., decision='spike-count'); net.with_(decision=Decision(population))"
         found.append(Finding("SD807", "network", "it decides nothing, so nothing can be learned", fix))
     for each in network.populations:
         if each.rule.refractory is not None or each.rule.adaptation is not None:

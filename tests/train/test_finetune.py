@@ -236,6 +236,20 @@ def test_training_starts_where_another_method_left_off(trained, tmp_path):
     assert equal(sd.read(tmp_path / "q.nir").projections, start.projections)
 
 
+def test_a_file_that_decides_nothing_is_told_how(trained, tmp_path, capsys):
+    net, data = trained
+    sd.write(net.with_(decision=None), tmp_path / "m.nir")
+    sd.write(sd.quantize(net.with_(decision=None), "loihi2", data.train), tmp_path / "s.nir")
+    np.savez(tmp_path / "x.npz", x=data.train[:, :32], labels=data.train_labels[:32])
+    command = ["finetune", f"{tmp_path}/m.nir", "--target", "loihi2", "--data", f"{tmp_path}/x.npz", "--epochs", "1"]
+    command += ["-o", f"{tmp_path}/q.nir", "--start", f"{tmp_path}/s.nir"]
+    assert cli.main(command) == 2
+    assert "--decision spike-count" in capsys.readouterr().err
+    assert cli.main([*command, "--decision", "loudest"]) == 2
+    assert cli.main([*command, "--decision", "spike-count", "--json"]) == 0
+    assert equal(sd.read(tmp_path / "q.nir").decision, net.decision)
+
+
 def test_a_start_must_be_the_integer_form_of_the_network(trained):
     net, data = trained
     given = (data.train, data.train_labels)
