@@ -8,10 +8,8 @@ from typing import Annotated
 import typer
 
 from snndeploy.commands import options as opt
+from snndeploy.commands.labels import labelled
 from snndeploy.commands.output import progress, show
-from snndeploy.errors import error
-
-LABELS = "labels"
 
 
 @opt.reads
@@ -34,7 +32,7 @@ def methods(
 ) -> None:
     """Compare methods of quantisation: what each keeps, and what it costs on the chip."""
     from snndeploy import targets, tuning
-    from snndeploy.files import existing, inputs_of, load_arrays
+    from snndeploy.files import existing, inputs_of
     from snndeploy.frontends.said import decision_of
     from snndeploy.quantize import METHODS
 
@@ -42,14 +40,10 @@ def methods(
     chip, net = targets.load(target), reading.of(model)
     if decision is not None:
         net = net.with_(decision=decision_of(decision, net.outputs))
-    samples = load_arrays(calibration, "calibration file")
-    scored = samples if test is None else load_arrays(test, "test file")
-    inside = scored.pop(LABELS, None) if isinstance(scored, dict) else None
-    if isinstance(scored, dict) and len(scored) == 1:
-        scored = next(iter(scored.values()))
-    if labels is not None and inside is not None:
-        raise error("SD800", str(labels), f"labels are also in {test or calibration}", "leave out one")
-    classes = inside if labels is None else load_arrays(labels, "label file")
+    samples, classes = labelled(calibration, labels if test is None else None, "calibration file", net.input)
+    scored = samples
+    if test is not None:
+        scored, classes = labelled(test, labels, "test file", net.input)
     chosen = tuple(METHODS) if names is None else opt.words(names)
     with progress("methods", json) as update, inputs_of(test or calibration):
         rows = tuning.compare_methods(net, chip, samples, chosen, scored, classes, update)

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from snndeploy.commands import options as opt
+from snndeploy.commands.labels import labelled
 from snndeploy.commands.output import progress, say, show
 from snndeploy.errors import error
 
@@ -99,19 +100,15 @@ def budget(
     """Attribute what quantising costs to decays, weights, thresholds and truncation, each alone and each left out."""
     from snndeploy import verbs
     from snndeploy.engines import base
-    from snndeploy.files import check_output, existing, inputs_of, load_arrays
+    from snndeploy.files import check_output, existing, inputs_of
 
     existing(model, "NIR file")
     existing(integers, "NIR file")
     if plot is not None:
         check_output(plot, (model, integers, data, labels))
     base.load(engine)
-    samples = load_arrays(data, "data file")
-    classes = None if labels is None else load_arrays(labels, "label file")
     net, made = reading.of(model), reading.of(integers)
-    if classes is None and isinstance(samples, dict) and "labels" in samples and "labels" not in net.input:
-        classes = samples.pop("labels")
-        samples = next(iter(samples.values())) if len(samples) == len(net.given) == 1 else samples
+    samples, classes = labelled(data, labels, "data file", net.input)
     with progress("budget", json) as update, inputs_of(data):
         found = verbs.budget(net, made, samples, classes, engine, continuous)
         update(1, 1)

@@ -8,10 +8,10 @@ from typing import Annotated, Any
 import typer
 
 from snndeploy.commands import options as opt
+from snndeploy.commands.labels import LABELS, labelled
 from snndeploy.commands.output import progress, say, show
 from snndeploy.errors import error
 
-LABELS = "labels"
 Epochs = Annotated[int, typer.Option("--epochs", help="How often all samples are shown.")]
 Lr = Annotated[float, typer.Option("--lr", help="Steps of the mantissas' grid per update, at most.")]
 
@@ -59,8 +59,8 @@ def finetune(
     given = [each for each in (model, data, labels, test, test_labels, start) if each is not None]
     check_output(output, (*given, target))
     chip = targets.load(target)
-    samples = labelled(data, labels)
-    held = None if test is None else labelled(test, test_labels)
+    samples = _taught(data, labels)
+    held = None if test is None else _taught(test, test_labels)
     net = reading.of(model)
     if decision is not None:
         opt.choice("--decision", decision.rpartition(":")[2], ("spike-count", "last-v", "max-v"))
@@ -90,22 +90,13 @@ def finetune(
     say(f"{output}: integers of {chip.name}", json)
 
 
-def labelled(samples: Path, labels: Path | None) -> tuple[Any, Any]:
-    """The samples of one file, and the labels of another or of the same.
-
-    Raises:
-        SnnDeployError SD800: there are no labels, or two. SD801, SD803: as `load_arrays`.
-    """
-    from snndeploy.files import load_arrays
-
-    held = load_arrays(samples, "sample file")
-    inside = held.pop(LABELS, None) if isinstance(held, dict) else None
-    if (labels is None) == (inside is None):
-        what = "no labels are given" if labels is None else f"labels are in it and in {labels}"
-        raise error("SD800", str(samples), what, f"name --labels, or store them as {LABELS!r} in the .npz")
-    if isinstance(held, dict) and len(held) == 1:
-        held = next(iter(held.values()))
-    return held, inside if labels is None else load_arrays(labels, "label file")
+def _taught(samples: Path, labels: Path | None) -> tuple[Any, Any]:
+    """Samples that have labels. Raises SD800 where there are none."""
+    held, classes = labelled(samples, labels)
+    if classes is None:
+        fix = f"name --labels, or store them as {LABELS!r} in the .npz"
+        raise error("SD800", str(samples), "no labels are given", fix)
+    return held, classes
 
 
 COMMANDS = (finetune,)

@@ -9,7 +9,7 @@ from typing import Any, cast
 import numpy as np
 
 from snndeploy.network.arrays import Array
-from snndeploy.network.maps import Sparse
+from snndeploy.network.maps import values_of, with_values
 from snndeploy.network.network import Population, Projection
 from snndeploy.network.registers import STATE_SHIFT, AdaptationRegisters, Registers
 from snndeploy.network.rule import Reset, Rule
@@ -53,14 +53,8 @@ def united(parts: Sequence[Projection]) -> list[Projection]:
 
 def _projection(p: Projection, part: Part) -> Projection:
     at, each = weighted_map(p)
-    given: Any = each
-    weight: Any = part.mantissas.astype(np.int64)
-    if isinstance(each, Sparse):
-        data, weight = weight, each.weight.astype(np.int64)
-        weight.data = data
-    else:
-        weight = weight.reshape(given.weight.shape)
-    maps = (*p.maps[:at], replace(given, weight=weight), *p.maps[at + 1 :])
+    whole = part.mantissas.astype(np.int64).reshape(values_of(each).shape)
+    maps = (*p.maps[:at], with_values(each, whole), *p.maps[at + 1 :])
     return replace(p, name=part_name(p.name, part.label), maps=maps, receptor=0, format=part.format)
 
 

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from snndeploy.network.arrays import Array
-from snndeploy.network.maps import Map, Sparse
+from snndeploy.network.maps import values_of, with_values
 from snndeploy.network.network import Network, Projection
 from snndeploy.quantize.choice import part_name
 from snndeploy.quantize.drive import weighted_map
@@ -27,13 +26,13 @@ def spread(network: Network, share: Callable[[Array], Shares]) -> Network:
     projections: list[Projection] = []
     for p in network.projections:
         at, each = weighted_map(p)
-        weight = _values(each)
+        weight = values_of(each)
         shares = [(label, mask) for label, mask in share(weight) if np.any(mask & (weight != 0))]
         if len(shares) < 2:
             projections.append(p)
             continue
         for label, mask in shares:
-            part = _with(each, np.where(mask, weight, 0.0))
+            part = with_values(each, np.where(mask, weight, 0.0), stored_zeros=False)
             projections.append(replace(p, name=part_name(p.name, label), maps=(*p.maps[:at], part, *p.maps[at + 1 :])))
     return network.with_(projections=tuple(projections))
 
@@ -57,18 +56,3 @@ def by_sign_and_size(weight: Array, octaves: int, bands: int) -> Shares:
         for sign, mask in by_sign(weight)
         for band, inside in by_size(np.where(mask, weight, 0.0), octaves, bands)
     )
-
-
-def _values(each: Map) -> Array:
-    given: Any = each
-    return np.asarray(given.weight.data if isinstance(each, Sparse) else given.weight)
-
-
-def _with(each: Map, values: Array) -> Map:
-    given: Any = each
-    if not isinstance(each, Sparse):
-        return replace(given, weight=values)  # type: ignore[no-any-return]
-    weight = each.weight.copy()
-    weight.data = values
-    weight.eliminate_zeros()
-    return replace(each, weight=weight)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from snndeploy.network.arrays import Array
-from snndeploy.network.maps import Map, Shape, Sparse, chain_apply
+from snndeploy.network.maps import Map, Shape, chain_apply, values_of, with_values
 from snndeploy.network.network import Projection
 
 Largest = Mapping[str, float]
@@ -25,14 +25,7 @@ def part(each: Map, sign: int) -> Map:
     """A map with the weights of one sign only, as magnitudes."""
     if not each.weighted:
         return each
-    given: Any = each
-    if isinstance(each, Sparse):
-        weight = each.weight.copy()
-        weight.data = np.maximum(sign * weight.data, 0)
-    else:
-        weight = np.maximum(sign * given.weight, 0)
-    part: Map = replace(given, weight=weight)
-    return part
+    return with_values(each, np.maximum(sign * values_of(each), 0))
 
 
 def arrivals(shape: Shape, into: Sequence[Projection], shapes: Mapping[str, Shape], largest: Largest) -> Sides:

@@ -14,10 +14,13 @@ from snndeploy.engines import run
 from snndeploy.errors import Finding, error, raise_errors
 from snndeploy.network.arrays import Array
 from snndeploy.network.inputs import as_inputs
+from snndeploy.network.maps import values_of
 from snndeploy.network.network import Network
 from snndeploy.network.rule import Reset, Rule
 from snndeploy.quantize import quantize
 from snndeploy.quantize.certificate import overflows
+from snndeploy.quantize.convert import refusals
+from snndeploy.quantize.drive import weighted_map
 from snndeploy.targets import Target, load
 from snndeploy.train.integers import Deployed
 from snndeploy.train.tuning import SETTINGS, Progress, State, Tuning, tune
@@ -69,7 +72,7 @@ class FineTuned:
 
 
 def with_reset(network: Network, kind: str) -> Network:
-    """The float network with one reset in all its neurons, which other than `finetune` nobody should want.
+    """The float network with one reset in all its spiking neurons: another network, to be trained again.
 
     Raises:
         SnnDeployError SD807: there is no such reset.
@@ -153,6 +156,7 @@ def finetune(
     elif reset is not None:
         raise error("SD807", f"reset {reset!r}", "the network is in the integer form", "fine-tune the float network")
     start = network if start is None else start
+    raise_errors(refusals(start, chip))
     stage("integers, rounded", start)
     inputs = as_inputs(start, {each.name: inputs[each.name] for each in start.given})  # with its constant ones
     largest = dict.fromkeys(start.shapes, 1)
@@ -228,9 +232,6 @@ def _accuracy(network: Network, inputs: Mapping[str, Array], labels: Array) -> f
 
 
 def _changed(start: Network, tuned: Network) -> dict[str, float]:
-    from snndeploy.quantize.drive import weighted_map
-    from snndeploy.train.weights import values_of
-
     before = {p.name: values_of(weighted_map(p)[1]) for p in start.projections}
     after = {p.name: values_of(weighted_map(p)[1]) for p in tuned.projections}
     return {name: float(np.mean(before[name] != after[name])) for name in before}

@@ -17,8 +17,7 @@ from torch.nn import functional
 from snndeploy.engines.torch.linear import chain, columns, padded, tensor
 from snndeploy.engines.torch.link import exact_type, wrap32
 from snndeploy.engines.torch.settings import Settings
-from snndeploy.network.arrays import Array
-from snndeploy.network.maps import Conv, Dense, Map, Shape, Sparse
+from snndeploy.network.maps import Conv, Dense, Map, Shape, Sparse, values_of, with_values
 from snndeploy.network.network import Network, Projection
 from snndeploy.network.registers import Format, natural_sign
 from snndeploy.quantize.choice import MARK
@@ -59,23 +58,6 @@ class Shifted(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         return grads[0] * 2.0**ctx.exponent, None
-
-
-def values_of(each: Map) -> Array:
-    """The weights of a map that can change: all of them, or those that a sparse matrix stores."""
-    given: Any = each
-    return np.asarray(each.weight.data if isinstance(each, Sparse) else given.weight)
-
-
-def with_values(each: Map, values: Array) -> Map:
-    """The same map with other weights."""
-    given: Any = each
-    if not isinstance(each, Sparse):
-        changed: Map = replace(given, weight=values)
-        return changed
-    matrix = each.weight.copy()
-    matrix.data = values
-    return replace(each, weight=matrix)
 
 
 def weighted(each: Map, shape: Shape) -> Weighted:

@@ -79,7 +79,7 @@ def small(reset, spiking=True, recurrent=True):
     rng = np.random.default_rng(5)
     rule = Registers(du=900, dv=400, vth=300 if spiking else None, bias_mant=500, bias_exp=1, reset=reset)
     ahead = Projection("x", "n", (Dense(2 * rng.integers(-40, 90, (3, 2))),), format=Format(1))
-    back = Projection("n", "n", (Dense(2 * rng.integers(-40, 40, (3, 3))),), delay=1, format=Format(0))
+    back = Projection("n", "n", (Dense(2 * rng.integers(-20, 20, (3, 3))),), delay=2, format=Format(1))
     links = (ahead, back) if recurrent else (ahead,)
     return Network(1e-3, (Input("x", (2,)),), (Population("n", (3,), rule),), links, ("n",))
 
@@ -101,7 +101,7 @@ def plain(net, x, weights, bias, vth):
     constant, so that the values stay whole."""
     rule = net.populations[0].rule
     u = v = torch.zeros(x.shape[1], 3, dtype=torch.float64)
-    s, rows = torch.zeros_like(v), []
+    rows, spikes = [], [torch.zeros_like(v)] * 2
 
     def whole(y):
         return y + (torch.sign(y) * torch.floor(y.abs()) - y).detach()
@@ -109,7 +109,7 @@ def plain(net, x, weights, bias, vth):
     for now in x.double():
         a = 2 * now @ weights[0].T
         if len(weights) > 1:
-            a = a + s @ weights[1].T
+            a = a + 2 * spikes[-2] @ weights[1].T
         u = whole(u * (4095 - 900) / 4096) + STATE * a
         q = whole(v * (4096 - 400) / 4096) + u + 2 * bias
         if not rule.spiking:
@@ -121,7 +121,8 @@ def plain(net, x, weights, bias, vth):
         pending = rule.reset.when in ("next", "residual")
         back = (torch.full_like(q, value)) if rule.reset.kind == "to" else q - value
         p = torch.where(late, back, q) if pending else q
-        s = Heaviside.apply((p - STATE * vth) / (STATE * vth).detach())
+        spikes.append(Heaviside.apply((p - STATE * vth) / (STATE * vth).detach()))
+        s = spikes[-1]
         fired = s.detach()
         down = (p - value) if rule.reset.kind == "to" else torch.full_like(p, value)
         v = p
@@ -141,6 +142,7 @@ def plain(net, x, weights, bias, vth):
         Reset("by", 300 * STATE),
         Reset("to", 0, "next"),
         Reset("by", 300 * STATE, "residual"),
+        Reset("to", 0, "residual"),
     ],
     ids=lambda r: f"{r.kind}-{r.when}",
 )

@@ -1,6 +1,7 @@
 """Fine-tuning on the integers: it learns, it starts where rounding left off, and it says what it did."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ import snndeploy as sd
 from snndeploy import cli
 from snndeploy.errors import SnnDeployError
 from snndeploy.network.arrays import equal
+from snndeploy.network.maps import values_of
 from snndeploy.network.rule import Reset
 from snndeploy.quantize.drive import weighted_map
 from snndeploy.targets import load
@@ -21,7 +23,6 @@ from snndeploy.train.integers import Deployed
 from snndeploy.train.loop import train
 from snndeploy.train.steps import Steps
 from snndeploy.train.surrogate import SURROGATES, surrogate
-from snndeploy.train.weights import values_of
 
 
 def snntorch_convolution():
@@ -195,7 +196,7 @@ def test_the_command(trained, tmp_path, capsys):
     assert [stage["name"] for stage in told["stages"]] == ["float", "integers, rounded", "integers, fine-tuned"]
     assert sd.read(tmp_path / "q.nir").form == "integer"
     assert cli.main([*command, "--labels", f"{tmp_path}/y.npy", *more]) == 2
-    assert "labels are in it and in" in capsys.readouterr().out
+    assert "labels are also in" in capsys.readouterr().out
 
 
 def test_without_labels_in_the_loss_the_spikes_of_the_float_network_come_back(trained):
@@ -248,6 +249,18 @@ def test_a_file_that_decides_nothing_is_told_how(trained, tmp_path, capsys):
     assert cli.main([*command, "--decision", "loudest"]) == 2
     assert cli.main([*command, "--decision", "spike-count", "--json"]) == 0
     assert equal(sd.read(tmp_path / "q.nir").decision, net.decision)
+
+
+def test_a_target_that_lacks_the_resets_of_the_start_refuses_it(trained):
+    net, data = trained
+    if all(p.rule.reset.kind == "to" for p in net.populations):
+        net = net.with_(
+            populations=tuple(replace(p, rule=replace(p.rule, reset=Reset("by", 1.0))) for p in net.populations)
+        )
+    start = sd.quantize(net, "loihi2", data.train)
+    for given in ({"network": net, "start": start}, {"network": start}):
+        with pytest.raises(SnnDeployError, match="SD206"):
+            finetune(target="loihi1", data=(data.train, data.train_labels), epochs=1, **given)
 
 
 def test_a_start_must_be_the_integer_form_of_the_network(trained):

@@ -20,6 +20,7 @@ from snndeploy.network.maps.limits import ENTRIES_LIMIT, at_most, check_entries,
 from snndeploy.network.maps.pool import Pool
 from snndeploy.network.maps.scale import Scale
 from snndeploy.network.maps.shapes import Flatten, Reshape
+from snndeploy.network.maps.weights import values_of, with_values
 
 __all__ = [
     "ENTRIES_LIMIT",
@@ -39,6 +40,8 @@ __all__ = [
     "chain_shape",
     "chain_work",
     "check_entries",
+    "values_of",
+    "with_values",
 ]
 
 MAPS: tuple[type[Map], ...] = (Dense, Sparse, Conv, Pool, Flatten, Reshape, Scale)

@@ -1,0 +1,33 @@
+"""Samples with their classes, from one file or from two."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+from snndeploy.errors import error
+from snndeploy.files import load_arrays
+
+LABELS = "labels"
+
+
+def labelled(
+    samples: Path, labels: Path | None, what: str = "sample file", inputs: Collection[str] = ()
+) -> tuple[Any, Any]:
+    """(samples, classes): the classes from a file of their own or the array `labels` of the samples' .npz; else None.
+
+    Args:
+        what: what the samples are, for errors.
+        inputs: names of the network's inputs; an input may itself be called labels.
+
+    Raises:
+        SnnDeployError SD800: labels are in both. SD801, SD803, SD104: as `load_arrays`.
+    """
+    held = load_arrays(samples, what)
+    inside = held.pop(LABELS, None) if isinstance(held, dict) and LABELS not in inputs else None
+    if labels is not None and inside is not None:
+        raise error("SD800", str(labels), f"labels are also in {samples}", "leave out one")
+    if isinstance(held, dict) and len(held) == 1:
+        held = next(iter(held.values()))
+    return held, inside if labels is None else load_arrays(labels, "label file")
