@@ -27,6 +27,7 @@ from snndeploy.network import (
     Scale,
     Sparse,
 )
+from snndeploy.network.maps import chain_apply
 
 ALL = ("spikes", "u", "v")
 
@@ -196,3 +197,37 @@ def test_cuda_is_the_reference():
         assert all(np.array_equal(want.u[name], got.u[name]) for name in want.u)
         want, got = both(real, spikes_for(rng, real, 25, 3), device="cuda", dtype="float64")
         assert all(np.array_equal(want.spikes[name], got.spikes[name]) for name in want.spikes)
+
+
+@pytest.mark.parametrize("exponent", [-8, -3, -1, 0, 7])
+def test_feedback_of_every_exponent_is_that_of_the_definition(exponent):
+    """A negative exponent floors the sum, also where it is negative; spikes come back over two delays."""
+    rng = np.random.default_rng(exponent + 8)
+    rule = Registers(du=1000, dv=300, vth=60)
+    form = Format(exponent, 8, "mixed")
+    back = [
+        Projection("n", "n", (Dense(2 * rng.integers(-60, 60, (4, 4))),), delay, format=form, name=f"back {delay}")
+        for delay in (1, 3)
+    ]
+    ahead = Projection("x", "n", (Dense(2 * rng.integers(-20, 60, (4, 3))),), format=Format(0))
+    net = Network(1e-3, (Input("x", (3,)),), (Population("n", (4,), rule),), (ahead, *back), ("n",))
+    x = (rng.random((40, 5, 3)) < 0.5).astype(np.int64)
+    a, b = both(net, x)
+    assert 20 < a.spikes["n"].sum() < a.spikes["n"].size
+    assert np.array_equal(a.u["n"], b.u["n"])
+    assert np.array_equal(a.v["n"], b.v["n"])
+
+
+def test_sums_beyond_32_bits_wrap_as_the_definition_does():
+    rng = np.random.default_rng(4)
+    links = [
+        Projection("x", "n", (Dense(2 * rng.integers(-120, 120, (4, 3))),), format=Format(e), name=f"by 2^{e}")
+        for e in (7, 0)
+    ]
+    rule = Registers(du=4095, dv=2000, vth=60)
+    net = Network(1e-3, (Input("x", (3,), "counts"),), (Population("n", (4,), rule),), tuple(links), ("n",))
+    x = rng.integers(0, 3 * 10**7, (12, 5, 3))
+    a, b = both(net, x)
+    assert np.abs(chain_apply(links[0].maps, x) << 7).max() > 2**31
+    assert np.array_equal(a.u["n"], b.u["n"])
+    assert np.array_equal(a.v["n"], b.v["n"])

@@ -77,7 +77,7 @@ def test_what_was_trained_runs_on_lava_with_the_bits_of_the_forward_pass(seed):
 def small(reset, spiking=True, recurrent=True):
     """Two inputs on three neurons; chosen so that some spike and none is clipped."""
     rng = np.random.default_rng(5)
-    rule = Registers(du=900, dv=400, vth=300 if spiking else None, bias_mant=500, bias_exp=1, reset=reset)
+    rule = Registers(du=900, dv=400, vth=300 if spiking else None, bias_mant=500, bias_exp=1, bias_onset=3, reset=reset)
     ahead = Projection("x", "n", (Dense(2 * rng.integers(-40, 90, (3, 2))),), format=Format(1))
     back = Projection("n", "n", (Dense(2 * rng.integers(-20, 20, (3, 3))),), delay=2, format=Format(1))
     links = (ahead, back) if recurrent else (ahead,)
@@ -106,12 +106,12 @@ def plain(net, x, weights, bias, vth):
     def whole(y):
         return y + (torch.sign(y) * torch.floor(y.abs()) - y).detach()
 
-    for now in x.double():
+    for t, now in enumerate(x.double()):
         a = 2 * now @ weights[0].T
         if len(weights) > 1:
             a = a + 2 * spikes[-2] @ weights[1].T
         u = whole(u * (4095 - 900) / 4096) + STATE * a
-        q = whole(v * (4096 - 400) / 4096) + u + 2 * bias
+        q = whole(v * (4096 - 400) / 4096) + u + 2 * bias * (t >= 3)
         if not rule.spiking:
             v = q
             rows.append(v)
