@@ -50,6 +50,7 @@ CODES: dict[str, str] = {
     "SD209": "a network is not in the form that is needed",
     "SD210": "data that comes with the package is missing",
     "SD211": "all weights of a projection are zero",
+    "SD212": "different settings of neurons take cores",
     # lint
     "SD220": "dt is no plausible time",
     "SD221": "a time constant is not plausible",

@@ -92,6 +92,10 @@ class Core(_Part):
 
     The synapses of one input axon on one core are stored in blocks of at most `block_synapses`; a block of n takes
     n·(weight + delay + index bits) + header bits, rounded up to whole words.
+
+    Attributes:
+        threshold_settings: different threshold mantissas that its neurons can have between them.
+        neuron_settings: different (du, dv, refractory period, moving threshold) that they can have.
     """
 
     neurons: Fact[Count]
@@ -103,6 +107,8 @@ class Core(_Part):
     index_bits: Fact[Bits]
     delay_bits: Fact[Bits]
     word_bits: Fact[Annotated[int, Field(strict=True, ge=1, le=4096)]]
+    threshold_settings: Fact[Count]
+    neuron_settings: Fact[Count]
 
 
 class Chip(_Part):

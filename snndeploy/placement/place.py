@@ -15,6 +15,7 @@ from snndeploy.network.network import Network
 from snndeploy.placement import rules
 from snndeploy.placement.axons import Load, Wires, load, placement_order, wires
 from snndeploy.placement.plan import Placement
+from snndeploy.placement.settings import Settings, limits, settings
 from snndeploy.placement.tally import cores, tally
 from snndeploy.quantize import rules as target_rules
 from snndeploy.targets import Target
@@ -31,7 +32,8 @@ def place(network: Network, target: str | Path | Target) -> Placement:
     as many as fit there. Then cores whose output axons exceed the limit are split until none does.
 
     An output axon is one neuron, one of its projections, one core that it reaches. Events of inputs come from outside
-    and take no output axon. How many different register profiles a core has is not limited here.
+    and take no output axon. The neurons of a core need no more different thresholds and decays than it has settings;
+    a warning says if they need cores for that alone.
 
     Raises:
         SnnDeployError: the network is not in the integer form, or the target cannot hold it (delays, resets).
@@ -47,10 +49,13 @@ def place(network: Network, target: str | Path | Target) -> Placement:
     problems = rules.findings(network, chip, into)
     if problems:
         raise VerdictError(problems)
-    core_of = _first_fit(network, chip, into)
-    core_of = _relieved(network, chip, all_wires, core_of)
-    filled = cores(chip, all_wires, core_of)
-    notes = []
+    needs = settings(network)
+    core_of = _relieved(network, chip, all_wires, _first_fit(network, chip, into, needs))
+    filled = cores(chip, all_wires, core_of, needs)
+    notes: list[Finding] = []
+    if any(max(c.share["thresholds"], c.share["neuron_settings"]) == 1 for c in filled[:-1]):
+        free = _relieved(network, chip, all_wires, _first_fit(network, chip, into, None))
+        notes += rules.settings_take_no_cores(network, chip, needs, len(filled), _number(free))
     if len(filled) > chip.chip.cores.value:
         what = f"it needs {len(filled):,} cores, a chip of {chip.name} has {chip.chip.cores.value:,}"
         notes.append(Finding("SD205", "network", what, "use several chips, or a smaller network", "warning"))
@@ -63,50 +68,68 @@ class _Room:
 
     target: Target
     used: Array = field(default_factory=lambda: np.zeros((0, 3), np.int64))
+    # numbers of the settings in use: per core one array per kind
+    held: list[list[Array]] = field(default_factory=list)
 
     @property
     def limits(self) -> Array:
         core = self.target.core
         return np.array([core.neurons.value, core.input_axons.value, core.synaptic_memory_bits.value])
 
-    def first(self, need: Array) -> int:
-        """The first core that has room for `need`; a new one if none has."""
-        fits = np.flatnonzero((self.used + need <= self.limits).all(axis=1))
-        if fits.size:
-            return int(fits[0])
+    def first(self, need: Array, kinds: Array) -> int:
+        """The first core that has room for `need` and its settings; a new one if none has."""
+        for core in np.flatnonzero((self.used + need <= self.limits).all(axis=1)):
+            if self.shares(int(core), kinds):
+                return int(core)
         self.used = np.vstack([self.used, np.zeros((1, 3), np.int64)])
+        self.held.append([np.zeros(0, np.int64)] * len(kinds))
         return len(self.used) - 1
 
-    def holds(self, core: int, need: Array) -> bool:
-        return bool((self.used[core] + need <= self.limits).all())
+    def holds(self, core: int, need: Array, kinds: Array) -> bool:
+        return bool((self.used[core] + need <= self.limits).all()) and self.shares(core, kinds)
+
+    def shares(self, core: int, kinds: Array) -> bool:
+        """Whether the settings of a core suffice for neurons that need `kinds`, (2 or 0, neurons), as well."""
+        each = zip(self.held[core], kinds, limits(self.target), strict=False)
+        return all(np.union1d(held, row).size <= most for held, row, most in each)
+
+    def take(self, core: int, need: Array, kinds: Array) -> None:
+        self.used[core] += need
+        self.held[core] = [np.union1d(held, row) for held, row in zip(self.held[core], kinds, strict=True)]
 
 
 def _need(each: Load) -> Array:
     return np.array([each.neurons, each.input_axons, each.memory_bits])
 
 
-def _first_fit(network: Network, target: Target, into: Into) -> dict[str, Array]:
+def _number(core_of: Mapping[str, Array]) -> int:
+    return 1 + max(int(on.max()) for on in core_of.values())
+
+
+def _first_fit(network: Network, target: Target, into: Into, needs: Settings | None) -> dict[str, Array]:
+    """needs: None where settings do not count."""
     room = _Room(target)
     core_of: dict[str, Array] = {}
     for each in network.populations:
         size, feeds = int(np.prod(each.shape)), into[each.name]
         core_of[each.name] = np.zeros(size, np.int64)
         order = placement_order(each.shape)
+        kinds = np.zeros((0, size), np.int64) if needs is None else needs.of[each.name][:, order]
         start = 0
         while start < size:
-            core = room.first(_need(load(feeds, start, start + 1, target)))
+            core = room.first(_need(load(feeds, start, start + 1, target)), kinds[:, start : start + 1])
             # the most neurons that fit: loads only grow with the number of neurons, so bisection finds it
             fits, fails = start + 1, size + 1
             most = start + int(room.limits[0] - room.used[core, 0])
             fails = min(fails, most + 1)
             step = fails - 1
             while fails - fits > 1:
-                if room.holds(core, _need(load(feeds, start, step, target))):
+                if room.holds(core, _need(load(feeds, start, step, target)), kinds[:, start:step]):
                     fits = step
                 else:
                     fails = step
                 step = (fits + fails) // 2
-            room.used[core] += _need(load(feeds, start, fits, target))
+            room.take(core, _need(load(feeds, start, fits, target)), kinds[:, start:fits])
             core_of[each.name][order[start:fits]] = core
             start = fits
     return core_of

@@ -17,6 +17,7 @@ class Core:
 
     Attributes:
         populations: number of neurons by name of population.
+        thresholds, neuron_settings: different ones that its neurons need.
     """
 
     index: int
@@ -26,6 +27,8 @@ class Core:
     output_axons: int
     synapses: int
     memory_bits: int
+    thresholds: int
+    neuron_settings: int
     share: Mapping[str, float]
 
 
@@ -54,14 +57,16 @@ class Placement:
     def rows(self) -> list[tuple[str, ...]]:
         """A header and one row per core, as text."""
         found: list[tuple[str, ...]] = [
-            ("core", "neurons", "input axons", "output axons", "synapses", "memory", "populations")
+            ("core", "neurons", "input axons", "output axons", "synapses", "memory", "thresholds", "populations")
         ]
         for c in self.cores:
             held = ", ".join(f"{name} {count:,}" for name, count in c.populations.items())
             shares = (f"{c.share[k]:.1%}" for k in ("neurons", "input_axons", "output_axons", "memory"))
             n, i, o, m = shares
             row = (f"{c.neurons:,} ({n})", f"{c.input_axons:,} ({i})", f"{c.output_axons:,} ({o})", f"{c.synapses:,}")
-            found.append((str(c.index), *row, f"{c.memory_bits / 8192:,.1f} KiB ({m})", held))
+            memory = f"{c.memory_bits / 8192:,.1f} KiB ({m})"
+            thresholds = f"{c.thresholds} ({c.share['thresholds']:.0%})"
+            found.append((str(c.index), *row, memory, thresholds, held))
         return found
 
     def as_dict(self) -> dict[str, Any]:
@@ -77,8 +82,8 @@ class Placement:
         }
 
     def __str__(self) -> str:
-        widths = [max(len(row[i]) for row in self.rows) for i in range(6)]
-        lines = ["  ".join([*(c.rjust(w) for c, w in zip(row, widths, strict=False)), row[6]]) for row in self.rows]
+        widths = [max(len(row[i]) for row in self.rows) for i in range(7)]
+        lines = ["  ".join([*(c.rjust(w) for c, w in zip(row, widths, strict=False)), row[7]]) for row in self.rows]
         head = f"{len(self.cores)} of {self.chip_cores} cores of {self.target}"
         if self.chips > 1:
             head = f"{len(self.cores)} cores on {self.chips} chips of {self.target}, {self.chip_cores} cores each"

@@ -10,6 +10,7 @@ from snndeploy.errors import Finding
 from snndeploy.network.arrays import Array
 from snndeploy.network.network import Network
 from snndeploy.placement.axons import Wires, memory_bits, placement_order
+from snndeploy.placement.settings import KINDS, Settings, limits
 from snndeploy.targets import Target
 
 Into = Mapping[str, tuple[Wires, ...]]
@@ -55,6 +56,34 @@ def lonely_memory(into: tuple[Wires, ...], neurons: int, target: Target) -> Arra
     for each in into:
         total = total + _fan_in(each) * memory_bits(np.asarray(1), each.synapse_bits, target)
     return total
+
+
+def settings_take_no_cores(
+    network: Network, target: Target, needs: Settings, cores: int, without: int
+) -> Iterator[Finding]:
+    """A warning where different thresholds or decays alone ask for more cores, `without` being those without them."""
+    if cores <= without:
+        return
+    for k, (what, most) in enumerate(zip(KINDS, limits(target), strict=True)):
+        each = max(network.populations, key=lambda p: int(needs.most[p.name][k]))
+        number = int(needs.most[each.name][k])
+        if number > most:
+            said = f"it has {number:,} different {what}, a core of {target.name} has {most}"
+            yield Finding("SD212", f"population {each.name!r}", f"{said}; {_more(cores, without)}", FEWER[k], "warning")
+            return
+    of = " and ".join(f"{most} {what}" for what, most in zip(KINDS, limits(target), strict=True))
+    said = f"its populations differ in more settings than a core of {target.name} has ({of}); {_more(cores, without)}"
+    yield Finding("SD212", "network", said, "give populations the same decays", "warning")
+
+
+def _more(cores: int, without: int) -> str:
+    return f"{cores:,} cores are needed, with fewer settings {without:,}"
+
+
+FEWER = (
+    "quantise without per-neuron, or give neurons of a population the same threshold",
+    "train with one time constant per population, or with as many different ones as a core holds",
+)
 
 
 RULES: tuple[CoreRule, ...] = (every_neuron_finds_room_for_its_input_axons, every_neuron_finds_room_for_its_synapses)

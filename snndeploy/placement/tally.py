@@ -10,6 +10,7 @@ import numpy as np
 from snndeploy.network.arrays import Array
 from snndeploy.placement.axons import Wires, memory_bits
 from snndeploy.placement.plan import Core
+from snndeploy.placement.settings import Settings
 from snndeploy.targets import Target
 
 
@@ -49,9 +50,12 @@ def _axons(wires: Wires, core: Array, cores: int, rows: int) -> tuple[Array, Arr
     return found.row, found.col, found.data
 
 
-def cores(target: Target, all_wires: tuple[Wires, ...], core_of: Mapping[str, Array]) -> tuple[Core, ...]:
+def cores(
+    target: Target, all_wires: tuple[Wires, ...], core_of: Mapping[str, Array], needs: Settings
+) -> tuple[Core, ...]:
     """Every core with its shares of the limits."""
     found = tally(target, all_wires, core_of)
+    shared = needs.counts(core_of, len(found.input_axons))
     core = target.core
     made: list[Core] = []
     held = {name: np.bincount(on, minlength=len(found.input_axons)) for name, on in core_of.items()}
@@ -59,11 +63,16 @@ def cores(target: Target, all_wires: tuple[Wires, ...], core_of: Mapping[str, Ar
         populations = {name: int(counts[i]) for name, counts in held.items() if counts[i]}
         neurons = sum(populations.values())
         numbers = [int(x[i]) for x in (found.input_axons, found.output_axons, found.synapses, found.memory_bits)]
+        kinds = [int(n) for n in shared[:, i]]
         share = {
             "neurons": neurons / core.neurons.value,
             "input_axons": numbers[0] / core.input_axons.value,
             "output_axons": numbers[1] / core.output_axons.value,
             "memory": numbers[3] / core.synaptic_memory_bits.value,
+            "thresholds": kinds[0] / core.threshold_settings.value,
+            "neuron_settings": kinds[1] / core.neuron_settings.value,
         }
-        made.append(Core(i, populations, neurons, numbers[0], numbers[1], numbers[2], numbers[3], share))
+        made.append(
+            Core(i, populations, neurons, numbers[0], numbers[1], numbers[2], numbers[3], kinds[0], kinds[1], share)
+        )
     return tuple(made)

@@ -39,6 +39,21 @@ def axon_bits(n: int, synapse_bits: int) -> int:
     return total
 
 
+def kinds_on(network: Network, core_of, core: int) -> tuple[int, int]:
+    """Different thresholds, and different decays and refractory periods, of the neurons of one core."""
+    thresholds, decays = set(), set()
+    for each in network.populations:
+        rule, on = each.rule, core_of[each.name].reshape(each.shape)
+        registers = ("du", "dv", "vth")
+        du, dv, vth = (
+            np.broadcast_to(-1 if getattr(rule, n) is None else getattr(rule, n), each.shape) for n in registers
+        )
+        for at in zip(*np.nonzero(on == core), strict=True):
+            thresholds.add(int(vth[at]))
+            decays.add((int(du[at]), int(dv[at]), rule.refractory, None if rule.plain else id(rule.adaptation)))
+    return len(thresholds), len(decays)
+
+
 def counted(network: Network, core_of) -> list[dict[str, int]]:
     """What every core holds, by loops over all synapses."""
     number = 1 + max(int(cores.max()) for cores in core_of.values())
@@ -78,6 +93,9 @@ def check(network: Network, target: Target) -> int:
         assert real["output_axons"] == held.output_axons <= core.output_axons.value
         assert real["memory"] == held.memory_bits <= core.synaptic_memory_bits.value
         assert real["synapses"] == held.synapses
+        assert kinds_on(network, plan.core_of, held.index) == (held.thresholds, held.neuron_settings)
+        assert held.thresholds <= core.threshold_settings.value
+        assert held.neuron_settings <= core.neuron_settings.value
         assert held.share["memory"] == pytest.approx(held.memory_bits / core.synaptic_memory_bits.value)
         assert all(0 <= share <= 1 for share in held.share.values())
     synapses = sum(chain_matrix(p.maps, network.shapes[p.source]).nnz for p in network.projections)
@@ -203,6 +221,40 @@ def test_what_fits_no_core_is_named_with_value_limit_and_fix():
     ]
     with pytest.raises(VerdictError, match="alone needs 2 output axons"):
         place(two_layers(3, 1, 2), small(neurons=1, output_axons=1))
+
+
+def varied(vth, dv=0) -> Network:
+    """One population whose neurons differ in their registers."""
+    network = two_layers(6, np.size(vth), 1)
+    each = replace(network.populations[0], rule=Registers(4095, dv, vth))
+    return network.with_(populations=(each, network.populations[1]))
+
+
+def test_a_core_has_so_many_thresholds():
+    network = varied(100 + np.arange(20) % 10)  # in turns: 10 of them, the output's makes 11
+    assert check(network, small(threshold_settings=11)) == 1
+    assert check(network, small(threshold_settings=8)) > 1
+    (warned,) = place(network, "loihi1").findings
+    assert str(warned).startswith("SD212 population 'fc1': it has 10 different thresholds, a core of loihi1 has 8; ")
+    assert warned.severity == "warning"
+    assert "with fewer settings 1" in warned.what
+    assert check(varied(100 + np.arange(20) // 10), small(threshold_settings=2)) == 2
+
+
+def test_a_core_has_so_many_decays():
+    network = varied(np.full(40, 100), np.arange(40))
+    assert check(network, targets.load("loihi1")) == 2
+    (warned,) = place(network, "loihi1").findings
+    assert "40 different neuron settings, a core of loihi1 has 32" in warned.what
+    assert "one time constant per population" in warned.fix
+    assert check(network, small(neuron_settings=10)) == 4
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 2**20), st.integers(1, 6), st.integers(1, 6), st.integers(2, 40))
+def test_settings_are_never_exceeded(seed, thresholds, decays, neurons):
+    network = integer_network(np.random.default_rng(seed), frozenset({"convolution", "recurrence"}))
+    check(network, small(threshold_settings=thresholds, neuron_settings=decays, neurons=neurons))
 
 
 def test_more_cores_than_a_chip_has_is_a_warning():

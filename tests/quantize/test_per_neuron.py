@@ -9,10 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from snndeploy import targets
 from snndeploy.engines import run
 from snndeploy.network import Conv, Dense, Input, Network, Population, Projection, Receptor, Rule
+from snndeploy.placement import place
 from snndeploy.quantize import quantize
-from snndeploy.quantize.methods.per_neuron import LEVELS, clustered
+from snndeploy.quantize.methods.per_neuron import clustered
 
 
 @settings(max_examples=80, deadline=None)
@@ -57,6 +59,13 @@ def test_neurons_that_differ_by_a_factor_get_the_same_registers():
     assert spikes.sum() > 50
 
 
+def few_settings(number: int) -> targets.Target:
+    """Loihi 1 with fewer thresholds per core."""
+    target = targets.load("loihi1")
+    fewer = target.core.threshold_settings.model_copy(update={"value": number})
+    return target.model_copy(update={"core": target.core.model_copy(update={"threshold_settings": fewer})})
+
+
 def test_no_more_thresholds_than_a_core_has_settings():
     rng = np.random.default_rng(1)
     net = network(rng, [1.0] * 40)
@@ -65,7 +74,9 @@ def test_no_more_thresholds_than_a_core_has_settings():
     net = net.with_(projections=(Projection("in", "p", (wild,)),))
     x = (rng.random((60, 8, 10)) < 0.3).astype(np.int64)
     made = quantize(net, "loihi1", x, "per-neuron")
-    assert 3 < len(np.unique(made.population["p"].rule.vth)) <= LEVELS
+    assert 3 < len(np.unique(made.population["p"].rule.vth)) <= targets.load("loihi1").core.threshold_settings.value
+    assert len(place(made, "loihi1").cores) == 1
+    assert 1 < len(np.unique(quantize(net, few_settings(3), x, "per-neuron").population["p"].rule.vth)) <= 3
     one, two = (run(each, x, record=("spikes", "v")) for each in (net, made))
     assert np.mean(one.spikes["p"] == two.spikes["p"]) > 0.99
     quiet = ~one.spikes["p"].any(axis=(0, 1))

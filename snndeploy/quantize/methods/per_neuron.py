@@ -7,7 +7,7 @@ each takes the largest threshold of a few that its own limits allow::
     vth_i = max of the levels <= theta_i · top_i,   S_i = vth_i / theta_i      theta is exact
     levels = argmin over sets of K of  sum_i (log top_i·theta_i - log vth_i)²
 
-Neurons that share weights (the places of a channel) share a scale. Source of the limit: nengo-loihi, validate.py.
+Neurons that share weights (the places of a channel) share a scale. K is `core.threshold_settings` of the target.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from snndeploy.network.arrays import Array
 from snndeploy.quantize.methods.base import Method
 from snndeploy.quantize.search import Search
 
-LEVELS = 8
 PER_OCTAVE = 8
 OCTAVES = 3
 # distinct limits that the clustering looks at
@@ -60,10 +59,11 @@ def clustered(tops: Array, levels: int) -> Array:
 
 def scales(case: Search) -> Iterator[Array]:
     """The clustered limits, and these lowered by steps of an eighth of an octave."""
+    levels = case.target.core.threshold_settings.value
     theta = case.grouped(case.theta)
     tops = case.grouped(case.tops()) * theta
     for k in range(OCTAVES * PER_OCTAVE):
-        level = np.floor(clustered(tops * 2.0 ** (-k / PER_OCTAVE), LEVELS))
+        level = np.floor(clustered(tops * 2.0 ** (-k / PER_OCTAVE), levels))
         if level.min() < 1:
             return
         yield np.asarray(level / theta)
