@@ -14,10 +14,10 @@ from snndeploy.errors import SnnDeployError
 
 
 def test_shipped_models_are_found_by_name():
-    assert models.shipped() == ["digits_csnn", "digits_norse"]
+    assert models.shipped() == ["digits_csnn", "digits_norse", "mnist_csnn"]
 
 
-@pytest.mark.parametrize("name", ["digits_csnn", "digits_norse"])
+@pytest.mark.parametrize("name", models.shipped())
 def test_a_shipped_model_has_the_form_of_a_user_file(name):
     file = models.load(name)
     data = file.data()
