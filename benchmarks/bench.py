@@ -14,7 +14,7 @@ import warnings
 from importlib import import_module
 from pathlib import Path
 
-PARTS = ("csnn", "recurrent")
+PARTS = ("csnn", "nmnist", "recurrent")
 
 
 def main() -> None:
