@@ -1,4 +1,4 @@
-"""The N-MNIST network of the NIR paper, per recording: the integer engine beside Lava, in one process and its runtime."""
+"""The N-MNIST network of the NIR paper, per recording: the integer engine beside Lava in one process and its runtime."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from recordings import DATA, nmnist, nmnist_network
 from speed.equality import RECORD, differing
 from speed.row import Row, Settings
-from speed.timing import Times, in_turns
+from speed.timing import in_turns
 
 import snndeploy as sd
 from snndeploy.network import Network
