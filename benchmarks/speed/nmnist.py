@@ -1,4 +1,4 @@
-"""The N-MNIST network of the NIR paper, per recording: the integer engine beside Lava in one process and its runtime."""
+"""The N-MNIST network of the NIR paper, per recording: the integer engine beside Lava, inline and in its runtime."""
 
 from __future__ import annotations
 
