@@ -162,6 +162,11 @@ CODES: dict[str, str] = {
     "SD807": "training went wrong",
     "SD808": "the memory does not suffice",
     "SD810": "a captured network differs from its module",
+    # data sets in shards
+    "SD820": "a worker died",
+    "SD821": "finished shards belong to another run",
+    "SD822": "a work folder is in use",
+    "SD824": "files of a data set do not fit together",
     "SD899": "something unforeseen happened",
 }
 
@@ -214,6 +219,9 @@ class SnnDeployError(Exception):
     def __init__(self, findings: Finding | Iterable[Finding]):
         self.findings = (findings,) if isinstance(findings, Finding) else tuple(findings)
         super().__init__("\n".join(map(str, self.findings)))
+
+    def __reduce__(self) -> tuple[type[SnnDeployError], tuple[tuple[Finding, ...]]]:
+        return type(self), (self.findings,)
 
 
 class VerdictError(SnnDeployError):

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from snndeploy.network.network import Decision, InputKinds
     from snndeploy.placement import Placement
     from snndeploy.quantize import Certificate
+    from snndeploy.shards import Evaluation
     from snndeploy.targets import Target
     from snndeploy.train.finetune import FineTuned
     from snndeploy.tuning import Score
@@ -358,6 +359,64 @@ def run(
     from snndeploy.engines import run as execute
 
     return execute(network, spikes, engine, record, raw, progress, **options)
+
+
+def evaluate(
+    network: Network,
+    data: Any,
+    labels: Any = None,
+    engine: str = "reference",
+    record: Iterable[str] = ("spikes",),
+    output: Path | None = None,
+    *,
+    raw: bool = False,
+    shard_size: int | None = None,
+    workers: int = 1,
+    memory: int | str | None = None,
+    fresh: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+    **options: Any,
+) -> Evaluation:
+    """Runs a network over a data set, shard by shard; a shard is a block of samples, and only shards are in memory.
+
+    Finished shards lie in `<output>.parts/` until the output is whole. The same call goes on where an earlier one
+    ended, however it ended; with another network, engine, option or other data it refuses. What comes out does not
+    depend on shards and workers (float engines may round sums of products differently in batches of another size).
+
+    Args:
+        data: a .npy or .npz file, (time, batch, *shape) each; a folder of them, with a sample (time, *shape) or a block
+            of samples in each, in the natural order of names; an array; a mapping of these by input. A .npz and a
+            folder may hold `labels`.
+        labels: whole numbers (samples,), the class of each sample, or the path of a .npy file; gives the accuracy.
+        engine, record, raw, options: as for `run`.
+        output: a .npz file for the trace, which `compare` and `trace_file.read` read; a .json file for the counts,
+            decisions and accuracy alone; None: nothing is written, and there is nothing to go on from.
+        shard_size: samples per shard; None: what `memory` allows, 256 at most.
+        workers: processes; 1: this process. Each gets cores / workers threads. One that dies is tried again.
+        memory: bytes ("2GiB") for the arrays of all shards at work; None: half of what is free.
+        fresh: remove what an earlier call left, and begin again.
+        progress: called with (samples done, samples in all).
+
+    Returns:
+        `.decisions`, `.accuracy` with `.interval` (Wilson, 95 %), `.spikes` by population; print it to read it.
+
+    Raises:
+        SnnDeployError: as `run`; a sample that does not fit is named by file and number, and the other shards are kept.
+            SD808: one sample needs more memory. SD820: a worker died whenever it ran some shard. SD821: the finished
+            shards are of another call. SD822: another call is at work there. SD802: the disk is full or not writable.
+    """
+    from snndeploy.shards import evaluate as over_shards
+
+    return over_shards(
+        *(network, data, labels, engine, record, output),
+        raw=raw,
+        shard_size=shard_size,
+        workers=workers,
+        memory=memory,
+        fresh=fresh,
+        progress=progress,
+        **options,
+    )
 
 
 def compare(a: Trace, b: Trace) -> Comparison:

@@ -22,7 +22,7 @@ LAYERS = (
     ("quantize",),
     ("placement", "conform", "train"),
     ("tuning",),
-    ("lint",),
+    ("lint", "shards"),
     ("report",),
     ("verbs",),
     ("demo", "doctor"),

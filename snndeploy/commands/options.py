@@ -45,9 +45,6 @@ READING: dict[str, tuple[Any, Any]] = {
     "ignore_block": (IgnoreBlock, False),
 }
 Target = Annotated[str, typer.Option("--target", help="loihi1, loihi2 or a .toml file.", show_default=False)]
-Samples = Annotated[
-    Path, typer.Option("--input", help=".npy or .npz, (time, batch, *shape); several inputs by name in one .npz.")
-]
 
 
 @dataclass(frozen=True)

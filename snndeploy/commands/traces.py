@@ -8,8 +8,11 @@ from typing import Annotated, Any
 import typer
 
 from snndeploy.commands import options as opt
+from snndeploy.commands import sharding
 from snndeploy.commands.output import progress, say, show
 
+# samples of which every decision is shown
+SHOWN = 256
 EngineOptions = Annotated[
     list[str] | None, typer.Option("--option", help="A setting of the engine, name=value; may be repeated.")
 ]
@@ -18,36 +21,57 @@ EngineOptions = Annotated[
 @opt.reads
 def run(
     model: opt.Model,
-    samples: opt.Samples,
+    data: sharding.Data,
     engine: Annotated[str, typer.Option("--engine", help="reference, torch or lava.")] = "reference",
     record: Annotated[str, typer.Option("--record", help="Of spikes, u and v, separated by commas.")] = "spikes",
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="The .npz trace to write.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="The .npz trace to write, or .json.")] = None,
     raw: Annotated[bool, typer.Option("--raw", help="Keep the engine's own time, latency included.")] = False,
     option: EngineOptions = None,
+    labels: sharding.Labels = None,
+    shard_size: sharding.ShardSize = None,
+    workers: sharding.Workers = None,
+    memory: sharding.Memory = None,
+    fresh: sharding.Fresh = False,
     reading: opt.Reading = opt.UNSAID,
     json: opt.Json = False,
 ) -> None:
     """Run a network on an engine."""
-    from snndeploy import engines
+    from snndeploy import engines, shards
     from snndeploy.engines import base, trace_file
     from snndeploy.files import check_output, existing, inputs_of, load_arrays
 
     existing(model, "NIR file")
-    existing(samples, "input file")
-    if output is not None:
-        check_output(output, (model, samples))
+    samples, words = sharding.named(data), opt.words(record)
     settings = opt.settings(option or ())
-    base.load(engine)
-    spikes = load_arrays(samples, "input file")
-    net = reading.of(model)
-    with progress(engine, json) as update, inputs_of(samples):
-        trace = engines.run(net, spikes, engine, opt.words(record), raw, update, **settings)
     if output is not None:
-        trace_file.write(trace, output)
-    summary = summarise(trace)
+        check_output(output, (model, labels, *sharding.files(samples)))
+    base.load(engine)
+    if sharding.needed(samples, output, (labels, shard_size, workers, memory, fresh)):
+        net = reading.of(model)
+        with progress(engine, json) as update:
+            done = shards.evaluate(
+                *(net, samples, labels, engine, words, output),
+                raw=raw,
+                shard_size=shard_size,
+                workers=workers or 1,
+                memory=memory,
+                fresh=fresh,
+                progress=sharding.paced(update),
+                **settings,
+            )
+        summary = done.as_dict()
+    else:
+        assert isinstance(samples, Path)
+        spikes = load_arrays(existing(samples, "input file"), "input file")
+        net = reading.of(model)
+        with progress(engine, json) as update, inputs_of(samples):
+            trace = engines.run(net, spikes, engine, words, raw, update, **settings)
+        if output is not None:
+            trace_file.write(trace, output)
+        summary = summarise(trace)
     show({"output": None if output is None else str(output), **summary}, json, lambda console: _print(console, summary))
     if output is not None:
-        say(f"{output}: {', '.join(opt.words(record))} of {trace.engine}", json)
+        say(f"{output}: {', '.join(words)} of {summary['engine']}", json)
 
 
 @opt.reads
@@ -130,7 +154,11 @@ def _print(console: Any, summary: dict[str, Any]) -> None:
     for name, count in summary["spikes"].items():
         table.add_row(name, f"{count:,}")
     console.print(table)
-    if "decisions" in summary:
+    if "accuracy" in summary:
+        low, high = summary["interval"]
+        right = f"{summary['right']:,} of {summary['samples']:,}"
+        console.print(f"accuracy: {summary['accuracy']:.2%} ({right}; 95 %: {low:.1%} to {high:.1%})")
+    elif "decisions" in summary and summary["samples"] <= SHOWN:
         console.print("decisions: " + " ".join(map(str, summary["decisions"])), markup=False)
     for note in summary["notes"]:
         console.print(note, markup=False)

@@ -2,7 +2,8 @@
 
 Members: `header` (JSON, what is not an array), `network` (the bytes of the network's .nir file), and one array per
 recorded quantity, named `inputs/<name>`, `spikes/<population>`, `u/<population>`, `v/<population>`, time first.
-Nothing is pickled. The module a network was captured from is not stored.
+Nothing is pickled. The module a network was captured from is not stored. A trace of a data set lies in shards, see
+`trace_shards`; `read` takes both.
 """
 
 from __future__ import annotations
@@ -10,18 +11,20 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from snndeploy.engines.trace import Trace
-from snndeploy.errors import Finding, error, raise_errors
-from snndeploy.files import UNREADABLE, check_output, existing, replacing, short
+from snndeploy.errors import Finding, raise_errors
+from snndeploy.files import check_output, replacing
+from snndeploy.network.network import Network
 
 FORMAT = "snndeploy trace 1"
 GROUPS = ("inputs", "spikes", "u", "v")
+PLAIN = ("header", "network", "decisions")
 
 
 def write(trace: Trace, path: str | os.PathLike[str]) -> None:
@@ -30,27 +33,12 @@ def write(trace: Trace, path: str | os.PathLike[str]) -> None:
     Raises:
         SnnDeployError SD802: the file cannot be written there.
     """
-    from snndeploy.frontends.nir import write as write_nir
-
     check_output(path)
-    header = {
-        "format": FORMAT,
-        "engine": trace.engine,
-        "dtype": trace.dtype,
-        "latency": dict(trace.latency),
-        "notes": list(trace.notes),
-        "raw": trace.raw,
-        "converted": trace.converted,
-    }
-    with tempfile.TemporaryDirectory() as scratch:
-        model = Path(scratch) / "network.nir"
-        write_nir(trace.network, model)
-        members = {"network": np.frombuffer(model.read_bytes(), np.uint8)}
-    members["header"] = np.frombuffer(json.dumps(header).encode(), np.uint8)
+    members = opening(FORMAT, trace.network, header_of(trace))
     for group in GROUPS:
         members |= {f"{group}/{name}": np.asarray(array) for name, array in getattr(trace, group).items()}
     with replacing(path) as temporary, temporary.open("wb") as file:
-        np.savez_compressed(file, **members)  # type: ignore[arg-type]
+        np.savez_compressed(file, **members)
 
 
 def read(path: str | os.PathLike[str]) -> Trace:
@@ -59,36 +47,69 @@ def read(path: str | os.PathLike[str]) -> Trace:
     Raises:
         SnnDeployError SD801: no such file. SD806: it is damaged, or not a trace. SD4xx: its network is damaged.
     """
+    from snndeploy.engines import trace_shards
+
+    with trace_shards.opened(path) as shards:
+        return shards.part(0, shards.samples)
+
+
+def header_of(trace: Trace) -> dict[str, Any]:
+    """What of a trace is no array."""
+    return {
+        "engine": trace.engine,
+        "dtype": trace.dtype,
+        "latency": dict(trace.latency),
+        "notes": list(trace.notes),
+        "raw": trace.raw,
+        "converted": trace.converted,
+    }
+
+
+def opening(form: str, network: Network, header: Mapping[str, Any]) -> dict[str, Any]:
+    """The members that every trace file begins with."""
+    from snndeploy.frontends.nir import write as write_nir
+
+    with tempfile.TemporaryDirectory() as scratch:
+        model = Path(scratch) / "network.nir"
+        write_nir(network, model)
+        held = np.frombuffer(model.read_bytes(), np.uint8)
+    return {"network": held, "header": np.frombuffer(json.dumps({"format": form, **header}).encode(), np.uint8)}
+
+
+def network_of(archive: Any) -> Network:
+    """The network in an open trace file."""
     from snndeploy.frontends.nir import read as read_nir
 
-    found = existing(path, "trace file")
-    try:
-        with found.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
-            members: dict[str, Any] = {name: archive[name] for name in archive.files}
-        header = json.loads(members.pop("header").tobytes())
-        if header["format"] != FORMAT:
-            raise error("SD806", str(path), f"its format is {header['format']!r}, not {FORMAT!r}", "run it again")
-        model = members.pop("network").tobytes()
-        groups: dict[str, dict[str, Any]] = {group: {} for group in GROUPS}
-        for name, array in members.items():
-            group, _, part = name.partition("/")
-            groups[group][part] = array
-        rest = {
-            "engine": str(header["engine"]),
-            "dtype": str(header["dtype"]),
-            "latency": {str(name): int(steps) for name, steps in header["latency"].items()},
-            "notes": tuple(map(str, header["notes"])),
-            "raw": bool(header["raw"]),
-            "converted": bool(header.get("converted", False)),
-        }
-    except UNREADABLE as problem:
-        fix = "write it with `snndeploy run model.nir --input x.npy -o trace.npz`"
-        raise error("SD806", str(path), f"it is not a whole trace file ({short(problem)})", fix) from problem
     with tempfile.TemporaryDirectory() as scratch:
         file = Path(scratch) / "network.nir"
-        file.write_bytes(model)
-        network = read_nir(file)
-    trace = Trace(network, **groups, **rest)  # type: ignore[arg-type]
+        file.write_bytes(archive["network"].tobytes())
+        return read_nir(file)
+
+
+def groups_of(archive: Any) -> dict[str, dict[str, Any]]:
+    """The arrays in an open file, by group and name."""
+    groups: dict[str, dict[str, Any]] = {group: {} for group in GROUPS}
+    for name in archive.files:
+        if name not in PLAIN:
+            group, _, part = name.partition("/")
+            groups[group][part] = archive[name]
+    return groups
+
+
+def trace_of(
+    path: str | os.PathLike[str], network: Network, header: Mapping[str, Any], groups: dict[str, dict[str, Any]]
+) -> Trace:
+    """A trace from its parts. Raises SD806 if they do not belong together."""
+    trace = Trace(
+        network,
+        str(header["engine"]),
+        str(header["dtype"]),
+        **groups,
+        latency={str(name): int(steps) for name, steps in header["latency"].items()},
+        notes=tuple(map(str, header["notes"])),
+        raw=bool(header["raw"]),
+        converted=bool(header.get("converted", False)),
+    )
     raise_errors(Finding("SD806", f"{path}: {where}", what, "run it again") for where, what in _misfits(trace))
     return trace
 

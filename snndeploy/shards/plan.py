@@ -1,0 +1,81 @@
+"""How many samples a shard holds: as many as the memory allows, few enough to keep all workers busy."""
+
+from __future__ import annotations
+
+import re
+from math import ceil, prod
+
+from snndeploy.errors import error
+from snndeploy.network.network import Network
+from snndeploy.network.registers import Registers
+from snndeploy.shards.source import Source
+
+# samples beyond which a larger shard gains nothing
+LARGEST = 256
+# shards per worker, so that the last ones do not leave the others idle
+EACH = 4
+UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
+
+
+def parse_bytes(text: str) -> int:
+    """ "2GiB" -> 2147483648; kB, MB, GB, TB are powers of 1000, KiB ... of 1024. Raises SD800."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgt]?i?)b?", text.strip().lower())
+    if found is None or found[2] not in UNITS or float(found[1]) <= 0:
+        raise error("SD800", f"memory {text!r}", "it is no number of bytes", "write it as 2GiB or 500MB")
+    return int(float(found[1]) * UNITS[found[2]])
+
+
+def show_bytes(count: float) -> str:
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if count < 1024:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1024
+    return f"{count:.1f} TiB"
+
+
+def default_memory() -> int:
+    """Half of the memory that is free now."""
+    import psutil
+
+    return int(psutil.virtual_memory().available) // 2
+
+
+def sample_bytes(network: Network, source: Source, record: tuple[str, ...], runs: int = 1) -> int:
+    """Bytes that one sample takes while it is run: its inputs as stored and as int64 or float64, and what is recorded.
+
+    Args:
+        record: what each run keeps, "spikes" 1 byte per bin, "u" and "v" 8.
+        runs: how many runs are held at the same time, 2 where two engines are compared.
+    """
+    steps = source.steps
+    given = source.sample_bytes + 8 * steps * sum(prod(each.shape) for each in network.inputs)
+    kept = 0
+    for each in network.populations:
+        receptors = 1 if isinstance(each.rule, Registers) else len(each.rule.receptors)
+        sizes = {"spikes": 1 if each.rule.spiking else 0, "u": 8 * receptors, "v": 8}
+        kept += prod(each.shape) * sum(sizes[what] for what in record)
+    # an engine gathers rows before it joins them, and a file is packed from a copy
+    return given + 2 * runs * steps * kept
+
+
+def shard_size(samples: int, each: int, memory: int, workers: int) -> int:
+    """Samples per shard.
+
+    Args:
+        each: bytes per sample. memory: for all workers together.
+
+    Raises:
+        SnnDeployError SD808: one sample per worker does not fit.
+    """
+    fit = memory // (workers * each)
+    if fit < 1:
+        what = f"one sample takes {show_bytes(each)}, each of {workers} workers may take {show_bytes(memory / workers)}"
+        fix = f"--memory {ceil(workers * each / 2**20)}MiB, fewer workers, or record less"
+        raise error("SD808", "shards", what, fix)
+    even = ceil(samples / (EACH * workers)) if workers > 1 else samples
+    return max(1, min(fit, LARGEST, even))
+
+
+def shards(samples: int, size: int) -> tuple[tuple[int, int], ...]:
+    """(first, end) of each shard, in order."""
+    return tuple((at, min(at + size, samples)) for at in range(0, samples, size))
