@@ -23,6 +23,8 @@ PACKAGES = (
     "norse",
     "lava-nc",
     "asteval",
+    "onnx",
+    "onnxruntime",
     "lightning-fabric",
     "scikit-learn",
     "matplotlib",

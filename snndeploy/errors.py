@@ -146,6 +146,8 @@ CODES: dict[str, str] = {
     "SD513": "Lava's runtime failed or did not end",
     "SD514": "a setting of the engine is out of its range",
     "SD515": "Lava could not be installed",
+    # engine onnx, and ONNX files
+    "SD540": "an ONNX model is too large",
     # comparison
     "SD701": "two traces have nothing in common",
     "SD702": "two traces differ in shape",

@@ -347,7 +347,7 @@ def run(
 
     Args:
         spikes: (time, batch, *shape); for several inputs a mapping by name, or a tuple in the network's order.
-        engine: "reference", "torch", "lava", "snntorch" or "norse".
+        engine: "reference", "torch", "lava", "onnx", "snntorch" or "norse".
         record: of "spikes", "u", "v".
         raw: keep the engine's own time, latency included, instead of network time.
         options: the engine's own, for example device="cuda" or mode="runtime".

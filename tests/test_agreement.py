@@ -33,7 +33,7 @@ def test_every_engine_computes_what_the_module_does(framework, kind, reset, seed
     x = random_sample(seed, shape)
     network = capture(module, x, dt=DT)
     definition = sd.run(network, x, record=("spikes", "v"))
-    verdicts = [agreeing(network, x, engine, definition) for engine in (framework, "torch", "lava")]
+    verdicts = [agreeing(network, x, engine, definition) for engine in (framework, "torch", "lava", "onnx")]
     # float64 engines share the definition's parameters: they have no reason to differ at all
     assert verdicts[2].identical
 
@@ -45,7 +45,7 @@ def test_integers_are_the_same_bits_everywhere(seed):
     network = integer_network(rng, PLAIN | {"onset"}, extreme=seed % 2 == 0, kind=kind)
     x = spikes_for(rng, network, 20, 2)
     definition = sd.run(network, x, record=ALL)
-    for engine in ("torch", "lava"):
+    for engine in ("torch", "lava", "onnx"):
         found = sd.run(network, x, engine=engine, record=ALL)
         for what in ALL:
             ours, theirs = getattr(definition, what), getattr(found, what)
@@ -84,6 +84,6 @@ def test_quantised_modules_are_the_same_bits_everywhere(seed, tmp_path):
     sd.write(integers, tmp_path / "q.nir")
     loaded = sd.read(tmp_path / "q.nir")
     definition = sd.run(integers, x, record=ALL)
-    for engine in ("reference", "torch", "lava"):
+    for engine in ("reference", "torch", "lava", "onnx"):
         assert sd.compare(definition, sd.run(loaded, x, engine=engine, record=ALL)).identical
     assert sd.place(integers, target="loihi2")

@@ -173,6 +173,7 @@ def test_install_lava_installs_it(capsys, monkeypatch):
 
 def test_help_and_import_load_no_framework():
     heavy = ["torch", "snntorch", "norse", "nir", "lava", "matplotlib", "sklearn", "scipy", "lightning_fabric", "numpy"]
+    heavy += ["onnx", "onnxruntime"]
     code = (
         "import sys, snndeploy, snndeploy.cli\n"
         "assert snndeploy.cli.main(['--help']) == 0\n"

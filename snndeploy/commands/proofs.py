@@ -90,7 +90,7 @@ def budget(
     data: Annotated[Path, typer.Option("--data", help=".npy or .npz, (time, batch, *shape); a .npz may hold labels.")],
     labels: Annotated[Path | None, typer.Option("--labels", help=".npy, the class of each sample.")] = None,
     plot: Annotated[Path | None, typer.Option("--plot", help="The .png to write.")] = None,
-    engine: Annotated[str, typer.Option("--engine", help="reference, torch or lava.")] = "reference",
+    engine: Annotated[str, typer.Option("--engine", help="reference, torch, lava or onnx.")] = "reference",
     continuous: Annotated[
         bool, typer.Option("--continuous", help="The network stands for continuous time: what do its steps cost?")
     ] = False,

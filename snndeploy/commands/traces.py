@@ -22,7 +22,7 @@ EngineOptions = Annotated[
 def run(
     model: opt.Model,
     data: sharding.Data,
-    engine: Annotated[str, typer.Option("--engine", help="reference, torch or lava.")] = "reference",
+    engine: Annotated[str, typer.Option("--engine", help="reference, torch, lava or onnx.")] = "reference",
     record: Annotated[str, typer.Option("--record", help="Of spikes, u and v, separated by commas.")] = "spikes",
     output: Annotated[Path | None, typer.Option("--output", "-o", help="The .npz trace to write, or .json.")] = None,
     raw: Annotated[bool, typer.Option("--raw", help="Keep the engine's own time, latency included.")] = False,

@@ -54,6 +54,7 @@ ENGINES: dict[str, str] = {
     "snntorch": "snndeploy.engines.snntorch",
     "norse": "snndeploy.engines.norse",
     "lava": "snndeploy.engines.lava",
+    "onnx": "snndeploy.engines.onnx",
 }
 
 

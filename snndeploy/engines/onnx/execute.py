@@ -1,0 +1,90 @@
+"""Models in onnxruntime: made once per job, fed chunk by chunk or step by step, the state handed on."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from snndeploy.engines.base import Job
+from snndeploy.engines.onnx.settings import Options
+from snndeploy.engines.trace import Trace
+from snndeploy.frontends.onnx import Interface, Settings, build
+from snndeploy.network.arrays import Array
+from snndeploy.network.network import Network
+
+# how many numbers the emissions of one chunk may hold, all populations together
+CHUNK_NUMBERS = 2**23
+
+
+def session(model: bytes, threads: int = 0) -> Any:
+    """A session of onnxruntime on the CPU that gives the same for the same input."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.use_deterministic_compute = True
+    options.log_severity_level = 3
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
+def chunk_size(network: Network, steps: int, batch: int) -> int:
+    """Steps per chunk, so that a chunk's emissions stay within `CHUNK_NUMBERS`."""
+    per_step = batch * sum(prod(shape) for shape in network.shapes.values())
+    return max(1, min(steps, CHUNK_NUMBERS // per_step))
+
+
+def execute(job: Job, by: Options) -> Trace:
+    """Runs a job. The result does not depend on the size of the chunks but for rounding in the float form."""
+    import onnxruntime
+
+    network = job.network
+    steps, batch = next(iter(job.inputs.values())).shape[:2]
+    largest = {each.name: int(job.inputs[each.name].max()) for each in network.given if each.kind == "counts"}
+    every = tuple(network.population)
+    # float32 convolutions are exact here where they are chosen: onnxruntime's CPU kernels compute in IEEE float32
+    chosen = Settings(by.graph, by.dtype, None, True, job.record, every, largest, floats=True)
+    model, names = build(network, chosen)
+    running = session(model.SerializeToString(), by.threads)
+    chunk = 1 if by.graph == "step" else chunk_size(network, steps, batch)
+    found = _run(running, names, job, steps, batch, chunk, by.graph == "step")
+    integer = network.form == "integer"
+    kept = {
+        what: {
+            name: found[tensor].astype(np.int64) if integer and what != "spikes" else found[tensor]
+            for name, tensor in getattr(names, what).items()
+            if what in job.record
+        }
+        for what in ("spikes", "u", "v")
+    }
+    label = f"onnx {by.graph} {onnxruntime.__version__}"
+    arithmetic = "int" if integer else by.dtype
+    return Trace(network, label, arithmetic, job.inputs, kept["spikes"], kept["u"], kept["v"], raw=job.raw)
+
+
+def _run(
+    running: Any, names: Interface, job: Job, steps: int, batch: int, chunk: int, single: bool
+) -> dict[str, Array]:
+    """Every recorded tensor, (steps, batch, ...)."""
+    tensors = [tensor for each in (names.spikes, names.u, names.v) for tensor in each.values()]
+    wanted = [*tensors, *(state.after for state in names.states)]
+    held: dict[str, Array] = {name: np.zeros(shape, kind) for name, (kind, shape) in names.zeros(batch).items()}
+    whole: dict[str, Array] = {}
+    for start in range(0, steps, chunk):
+        now = min(chunk, steps - start)
+        feed = dict(held)
+        for name, tensor in names.inputs.items():
+            rows = job.inputs[name][start] if single else job.inputs[name][start : start + now]
+            feed[tensor] = np.ascontiguousarray(rows).astype(names.types[tensor])
+        given = running.run(wanted, feed)
+        for tensor, rows in zip(tensors, given, strict=False):
+            part = rows[None] if single else rows
+            if tensor not in whole:
+                whole[tensor] = np.empty((steps, *part.shape[1:]), part.dtype)
+            whole[tensor][start : start + now] = part
+        held = {state.before: rows for state, rows in zip(names.states, given[len(tensors) :], strict=True)}
+        job.progress(start + now, steps)
+    return whole
