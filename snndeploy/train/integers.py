@@ -66,7 +66,7 @@ class Deployed(nn.Module):
             outer[p.target] = arrived if known is None else known + arrived
         how = None
         if len(names) == 1 and next(iter(emitted.values())).device.type == "cpu":
-            how = recipe(self.network, self.network.population[names[0]], batch, self.cells[names[0]].slope)
+            how = recipe(self.network, self.network.population[names[0]], self.cells[names[0]].slope)
         if how is not None:
             (name,) = names
             arrived = outer[name]

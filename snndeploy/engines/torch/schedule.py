@@ -84,8 +84,7 @@ class Group:
         self.device = by.device
         only = self.neurons[names[0]]
         self.fused: Fused | None = None
-        plain = isinstance(only, IntegerNeurons) and only.rule.plain
-        if len(names) == 1 and plain and by.device.type == "cpu":
+        if len(names) == 1 and isinstance(only, IntegerNeurons) and by.device.type == "cpu":
             self.fused = Fused(network, network.population[names[0]], batch, [p for _, p in self.inner[names[0]]])
 
     def advance(self, start: int, steps: int, emissions: Emissions, record: tuple[str, ...], tape: Tape) -> None:
@@ -101,9 +100,9 @@ class Group:
             drive[name] = [rows.expand(steps, *shape) for rows in drive[name]]
         if self.fused is not None:
             name = self.names[0]
-            reach = self.fused.back.reach
+            reach = self.fused.reach
             before = emissions.late(name, 0, reach, reach) if reach else None
-            out, kept = self.fused.advance(start, drive[name][0], before, record)
+            out, kept = self.fused.advance(start, drive[name], before, record)
             emissions.put(name, 0, out)
             for what, rows in kept.items():
                 tape.setdefault((what, name), []).append(rows)
