@@ -405,29 +405,56 @@ def evaluate(
             SD808: one sample needs more memory. SD820: a worker died whenever it ran some shard. SD821: the finished
             shards are of another call. SD822: another call is at work there. SD802: the disk is full or not writable.
     """
+    from snndeploy.shards import How
     from snndeploy.shards import evaluate as over_shards
 
-    return over_shards(
-        *(network, data, labels, engine, record, output),
-        raw=raw,
-        shard_size=shard_size,
-        workers=workers,
-        memory=memory,
-        fresh=fresh,
-        progress=progress,
-        **options,
-    )
+    how = How(shard_size, workers, memory, fresh, progress)
+    return over_shards(network, data, labels, engine, record, output, raw=raw, how=how, **options)
 
 
-def compare(a: Trace, b: Trace) -> Comparison:
-    """How two runs differ: `.identical`, `.verdict`, `.first`, `.lag`, `.table`.
+def compare_engines(
+    network: Network,
+    data: Any,
+    engines: Iterable[str] = ("reference", "torch"),
+    output: Path | None = None,
+    *,
+    shard_size: int | None = None,
+    workers: int = 1,
+    memory: int | str | None = None,
+    fresh: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[Comparison]:
+    """Runs a data set on several engines, shard by shard, and compares each with the first.
+
+    Args:
+        data, shard_size, workers, memory, fresh, progress: as for `evaluate`.
+        output: a .json file for the comparisons; a run that was stopped goes on from where it ended.
+
+    Returns:
+        What `compare` finds of each engine after the first and the first, over all samples: counts added up, the first
+        difference of all by step, order of update and sample.
 
     Raises:
-        SnnDeployError SD7xx: the two cannot be compared.
+        SnnDeployError: as `evaluate`.
     """
-    from snndeploy.conform import compare as side_by_side
+    from snndeploy.shards import How
+    from snndeploy.shards import compare_engines as over_shards
 
-    return side_by_side(a, b)
+    return over_shards(network, data, engines, output, how=How(shard_size, workers, memory, fresh, progress))
+
+
+def compare(a: Trace | Path, b: Trace | Path) -> Comparison:
+    """How two runs differ: `.identical`, `.verdict`, `.first`, `.lag`, `.table`.
+
+    Args:
+        a, b: traces, or files of traces, of which a shard at a time is read.
+
+    Raises:
+        SnnDeployError SD7xx: the two cannot be compared. SD801, SD806: a file is missing or damaged.
+    """
+    from snndeploy.shards import compare_files
+
+    return compare_files(a, b)
 
 
 def _target(target: str | Target) -> Target:

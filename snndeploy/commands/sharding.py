@@ -11,15 +11,14 @@ import typer
 
 from snndeploy.errors import error
 
-Data = Annotated[
-    list[str],
-    typer.Option(
-        "--input",
-        "--data",
-        help="(time, batch, *shape): .npy, .npz, a folder of them, or name=file for each of several inputs.",
-        show_default=False,
-    ),
-]
+_DATA = typer.Option(
+    "--input",
+    "--data",
+    help="(time, batch, *shape): .npy, .npz, a folder of them, or name=file for each of several inputs.",
+    show_default=False,
+)
+Data = Annotated[list[str], _DATA]
+MaybeData = Annotated[list[str] | None, _DATA]
 Labels = Annotated[Path | None, typer.Option("--labels", help=".npy, the class of each sample; gives the accuracy.")]
 ShardSize = Annotated[
     int | None, typer.Option("--shard-size", help="Samples per shard; chosen by --memory if not said.")

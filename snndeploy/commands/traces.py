@@ -49,16 +49,8 @@ def run(
     if sharding.needed(samples, output, (labels, shard_size, workers, memory, fresh)):
         net = reading.of(model)
         with progress(engine, json) as update:
-            done = shards.evaluate(
-                *(net, samples, labels, engine, words, output),
-                raw=raw,
-                shard_size=shard_size,
-                workers=workers or 1,
-                memory=memory,
-                fresh=fresh,
-                progress=sharding.paced(update),
-                **settings,
-            )
+            how = shards.How(shard_size, workers or 1, memory, fresh, sharding.paced(update))
+            done = shards.evaluate(net, samples, labels, engine, words, output, raw=raw, how=how, **settings)
         summary = done.as_dict()
     else:
         assert isinstance(samples, Path)
@@ -77,52 +69,50 @@ def run(
 @opt.reads
 def compare(
     files: Annotated[list[Path], typer.Argument(help="Two .npz traces, or one .nir file.", show_default=False)],
-    samples: Annotated[
-        Path | None, typer.Option("--input", help="Input for a .nir file, (time, batch, *shape).")
-    ] = None,
+    data: sharding.MaybeData = None,
     engine_names: Annotated[str, typer.Option("--engines", help="Engines; all are compared with the first.")] = (
         "reference,torch,lava"
     ),
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="The .json verdict to write.")] = None,
+    shard_size: sharding.ShardSize = None,
+    workers: sharding.Workers = None,
+    memory: sharding.Memory = None,
+    fresh: sharding.Fresh = False,
     reading: opt.Reading = opt.UNSAID,
     json: opt.Json = False,
 ) -> None:
     """Compare two traces, or a network on several engines; exit code 1 if they differ by more than proven ties."""
-    from snndeploy import verbs
-    from snndeploy.engines import trace_file
-    from snndeploy.errors import error
-
-    if len(files) == 2:
-        pairs = [verbs.compare(trace_file.read(files[0]), trace_file.read(files[1]))]
-    elif len(files) == 1 and samples is not None:
-        pairs = _across_engines(files[0], samples, opt.words(engine_names), reading, json)
-    else:
-        form = "compare a.npz b.npz, or compare model.nir --input x.npy"
-        raise error("SD800", "compare", f"{len(files)} files and {'an' if samples else 'no'} --input", form)
-    agrees = all(each.agrees for each in pairs)
-    document = {"agrees": agrees, "comparisons": [each.as_dict() for each in pairs]}
-    show(document, json, "\n\n".join(map(str, pairs)))
-    if not agrees:
-        raise typer.Exit(1)
-
-
-def _across_engines(model: Path, samples: Path, names: tuple[str, ...], reading: opt.Reading, json: bool) -> list[Any]:
-    from snndeploy import engines, verbs
+    from snndeploy import shards
     from snndeploy.engines import base
     from snndeploy.errors import error
-    from snndeploy.files import inputs_of, load_arrays
+    from snndeploy.files import check_output, existing
 
-    if len(names) < 2:
-        raise error("SD800", "--engines", f"{len(names)} engines cannot be compared", "--engines reference,torch")
-    for name in names:
-        base.load(name)
-    spikes = load_arrays(samples, "input file")
-    net = reading.of(model)
-    record = ("spikes", "u", "v") if net.form == "integer" else ("spikes", "v")
-    traces = []
-    for name in names:
-        with progress(name, json) as update, inputs_of(samples):
-            traces.append(engines.run(net, spikes, name, record, progress=update))
-    return [verbs.compare(traces[0], other) for other in traces[1:]]
+    if len(files) == 2 and not data:
+        with progress("compare", json) as update:
+            found = [shards.compare_files(files[0], files[1], update)]
+    elif len(files) == 1 and data:
+        names = opt.words(engine_names)
+        if len(names) < 2:
+            raise error("SD800", "--engines", f"{len(names)} engines cannot be compared", "--engines reference,torch")
+        samples = sharding.named(data)
+        existing(files[0], "NIR file")
+        if output is not None:
+            check_output(output, (files[0], *sharding.files(samples)))
+        for name in names:
+            base.load(name)
+        net = reading.of(files[0])
+        with progress(" ".join(names), json) as update:
+            how = shards.How(shard_size, workers or 1, memory, fresh, sharding.paced(update))
+            found = shards.compare_engines(net, samples, names, output, how=how)
+    else:
+        form = "compare a.npz b.npz, or compare model.nir --input x.npy"
+        raise error("SD800", "compare", f"{len(files)} files and {'an' if data else 'no'} --input", form)
+    document = shards.document(found)
+    show(document, json, "\n\n".join(map(str, found)))
+    if output is not None:
+        say(f"{output}: the verdict", json)
+    if not document["agrees"]:
+        raise typer.Exit(1)
 
 
 def summarise(trace: Any) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -135,15 +135,24 @@ def align(a: Trace, b: Trace, lag: int | Literal["find"]) -> tuple[View, View, L
     return views[0], views[1], shown
 
 
-def constant_lag(a: View, b: View, names: tuple[str, ...]) -> int:
-    """The smallest number of steps by which all spikes of b are late (or early, < 0); 0 if there is none."""
+def lags(a: View, b: View, names: tuple[str, ...]) -> dict[int, bool]:
+    """Numbers of steps by which all spikes of b may be late (or early, < 0): with any of them, are there spikes?"""
     reach = min(SEARCH, a.steps - 1)
+    both = [n for n in names if n in a.spikes and n in b.spikes]
+    # rows with other numbers of spikes differ, and numbers are quick to compare
+    counts = {n: [np.count_nonzero(v.spikes[n].reshape(v.steps, -1), axis=1) for v in (a, b)] for n in both}
+    found = {}
     for lag in sorted(range(-reach, reach + 1), key=abs):
-        pairs = [
-            (a.spikes[n][max(0, -lag) : a.steps - max(0, lag)], b.spikes[n][max(0, lag) : a.steps - max(0, -lag)])
-            for n in names
-            if n in a.spikes and n in b.spikes
-        ]
-        if lag and any(x.any() for x, _ in pairs) and all(np.array_equal(x, y) for x, y in pairs):
-            return lag
-    return 0
+        early, late = slice(max(0, -lag), a.steps - max(0, lag)), slice(max(0, lag), a.steps - max(0, -lag))
+        if not lag or not all(np.array_equal(x[early], y[late]) for x, y in counts.values()):
+            continue
+        if all(np.array_equal(a.spikes[n][early], b.spikes[n][late]) for n in both):
+            found[lag] = any(x[early].any() for x, _ in counts.values())
+    return found
+
+
+def constant_lag(found: Iterable[Mapping[int, bool]]) -> int:
+    """The smallest lag with which all parts of a comparison are equal, and one has spikes; 0 if there is none."""
+    parts = list(found)
+    alike = [lag for lag in parts[0] if all(lag in each for each in parts)]
+    return next((lag for lag in alike if any(each[lag] for each in parts)), 0)

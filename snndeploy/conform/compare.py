@@ -7,10 +7,10 @@ from typing import Literal
 
 import numpy as np
 
-from snndeploy.conform.align import View, align, check, common, constant_lag
+from snndeploy.conform.align import View, align, check, common, constant_lag, lags
 from snndeploy.conform.margin import margin_at
 from snndeploy.conform.replay import Bin, Proof, replay, unprovable
-from snndeploy.conform.result import Comparison, First, Row
+from snndeploy.conform.result import Comparison, First, Lag, Row
 from snndeploy.engines.trace import Trace
 from snndeploy.network.arrays import Array
 from snndeploy.network.network import Network
@@ -38,6 +38,16 @@ def compare(a: Trace, b: Trace, lag: int | Literal["find"] = "find") -> Comparis
     Raises:
         SnnDeployError SD701, SD702, SD703, SD704: the traces cannot be compared.
     """
+    return part(a, b, lag, whole=True)[0]
+
+
+def part(
+    a: Trace, b: Trace, lag: int | Literal["find"] = "find", whole: bool = False
+) -> tuple[Comparison, dict[int, bool]]:
+    """(comparison, all lags that fit) of some samples; `merge.merge` joins those of a data set.
+
+    whole: there are no other samples, so that no lag is looked for where both agree.
+    """
     check(a, b)
     x, y, found_lag = align(a, b, lag)
     names = [name for group in update_order(a.network) for name in group if name in common(a, b)]
@@ -58,17 +68,22 @@ def compare(a: Trace, b: Trace, lag: int | Literal["find"] = "find") -> Comparis
     faults = any(proof.faults for each in proofs.values() for proof in each.values())
     tied = any(proof.ties for each in proofs.values() for proof in each.values())
     agrees = not faults and (equal or tied)
-    if not agrees and lag == "find" and not (a.raw or b.raw):
-        found_lag = constant_lag(x, y, tuple(names))
-        if found_lag:
-            notes.append(f"with a lag of {found_lag} steps all spikes are equal")
+    search = lag == "find" and not (a.raw or b.raw or (whole and agrees))
+    fitting = lags(x, y, tuple(names)) if search else {}
+    if not agrees and fitting:
+        found_lag = constant_lag([fitting])
+        notes += lag_note(found_lag)
     first = _first(x, y, differing, names, proofs)
     fault = _fault(x, y, names, proofs)
     table = tuple(_row(x, y, name, differing, proofs) for name in names)
     who = [f"{t.engine} ({t.network.form})" if len(forms) == 2 else t.engine for t in (a, b)]
-    return Comparison(
-        who[0], who[1], equal and not faults, agrees, first or fault, fault, found_lag, table, tuple(notes)
-    )
+    identical = equal and not faults
+    found = Comparison(who[0], who[1], identical, agrees, first or fault, fault, found_lag, table, tuple(notes))
+    return found, fitting
+
+
+def lag_note(lag: Lag) -> list[str]:
+    return [f"with a lag of {lag} steps all spikes are equal"] if isinstance(lag, int) and lag else []
 
 
 def state_equal(a: Trace, b: Trace) -> bool:

@@ -48,28 +48,9 @@ def _member(start: int) -> str:
 
 
 class Shards:
-    """An open trace file. `bounds`: (first sample, end) of each shard."""
+    """A trace of which some samples at a time are in memory. `bounds`: (first sample, end) of each shard."""
 
-    def __init__(self, path: Path, archive: Any):
-        self.path, self.archive = path, archive
-        self.header = json.loads(archive["header"].tobytes())
-        known = {trace_file.FORMAT, FORMAT}
-        if self.header["format"] not in known:
-            what = f"its format is {self.header['format']!r}, not {' or '.join(map(repr, sorted(known)))}"
-            raise error("SD806", str(path), what, "run it again")
-        self.whole: Trace | None = None
-        if self.header["format"] == trace_file.FORMAT:
-            groups = trace_file.groups_of(archive)
-            self.network = trace_file.network_of(archive)
-            self.whole = trace_file.trace_of(path, self.network, self.header, groups)
-            self.bounds: tuple[tuple[int, int], ...] = ((0, self.whole.batch),)
-        else:
-            self.network = trace_file.network_of(archive)
-            self.bounds = tuple((int(a), int(b)) for a, b in self.header["shards"])
-            ends = [0, *(b for _, b in self.bounds)]
-            if not self.bounds or any(a != e or a >= b for (a, b), e in zip(self.bounds, ends, strict=False)):
-                raise error("SD806", str(path), "its shards do not follow each other", "run it again")
-        self._held: tuple[int, Trace] | None = None
+    bounds: tuple[tuple[int, int], ...]
 
     @property
     def samples(self) -> int:
@@ -81,6 +62,33 @@ class Shards:
         Raises:
             SnnDeployError SD806: a shard is damaged.
         """
+        raise NotImplementedError
+
+
+class Whole(Shards):
+    """A trace that has no shards."""
+
+    def __init__(self, trace: Trace):
+        self.trace = trace
+        self.bounds = ((0, trace.batch),)
+
+    def part(self, start: int, stop: int) -> Trace:
+        return _cut(self.trace, start, stop)
+
+
+class Stored(Shards):
+    """A file of shards; the last that was read stays in memory."""
+
+    def __init__(self, path: Path, archive: Any, header: Mapping[str, Any]):
+        self.path, self.archive, self.header = path, archive, header
+        self.network = trace_file.network_of(archive)
+        self.bounds = tuple((int(a), int(b)) for a, b in header["shards"])
+        ends = [0, *(b for _, b in self.bounds)]
+        if not self.bounds or any(a != e or a >= b for (a, b), e in zip(self.bounds, ends, strict=False)):
+            raise error("SD806", str(path), "its shards do not follow each other", "run it again")
+        self._held: tuple[int, Trace] | None = None
+
+    def part(self, start: int, stop: int) -> Trace:
         pieces = []
         for first, end in self.bounds:
             if first < stop and end > start:
@@ -97,19 +105,18 @@ class Shards:
         return trace_file.trace_of(self.path, self.network, self.header, groups)
 
     def _shard(self, first: int, end: int) -> Trace:
-        if self.whole is not None:
-            return self.whole
-        if self._held is None or self._held[0] != first:
-            self._held = None
-            with damaged(self.path), self.archive.zip.open(_member(first)) as stream:
-                with np.load(stream, allow_pickle=False) as inner:
-                    groups = trace_file.groups_of(inner)
-                trace = trace_file.trace_of(self.path, self.network, self.header, groups)
-                if trace.batch != end - first:
-                    what = f"shard {first} holds {trace.batch} samples, not {end - first}"
-                    raise error("SD806", str(self.path), what, "run it again")
-            self._held = (first, trace)
-        return self._held[1]
+        if self._held is not None and self._held[0] == first:
+            return self._held[1]
+        self._held = None
+        with damaged(self.path), self.archive.zip.open(_member(first)) as stream:
+            with np.load(stream, allow_pickle=False) as inner:
+                groups = trace_file.groups_of(inner)
+            trace = trace_file.trace_of(self.path, self.network, self.header, groups)
+        if trace.batch != end - first:
+            what = f"shard {first} holds {trace.batch} samples, not {end - first}"
+            raise error("SD806", str(self.path), what, "run it again")
+        self._held = (first, trace)
+        return trace
 
 
 def _cut(trace: Trace, start: int, stop: int) -> Trace:
@@ -134,17 +141,28 @@ def damaged(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def opened(path: str | os.PathLike[str]) -> Iterator[Shards]:
-    """A trace file of either form, open for reading.
+def opened(given: Trace | str | os.PathLike[str]) -> Iterator[Shards]:
+    """A trace, or a trace file of either form that is open for reading.
 
     Raises:
         SnnDeployError SD801: no such file. SD806: it is damaged, or not a trace. SD4xx: its network is damaged.
     """
-    found = existing(path, "trace file")
+    if isinstance(given, Trace):
+        yield Whole(given)
+        return
+    found = existing(given, "trace file")
     with found.open("rb") as stream:
         with damaged(found):
             archive = np.load(stream, allow_pickle=False)
         with archive:
             with damaged(found):
-                shards = Shards(found, archive)
+                header = json.loads(archive["header"].tobytes())
+                if header["format"] not in (trace_file.FORMAT, FORMAT):
+                    what = f"its format is {header['format']!r}, not {trace_file.FORMAT!r} or {FORMAT!r}"
+                    raise error("SD806", str(given), what, "run it again")
+                if header["format"] == FORMAT:
+                    shards: Shards = Stored(found, archive, header)
+                else:
+                    network, groups = trace_file.network_of(archive), trace_file.groups_of(archive)
+                    shards = Whole(trace_file.trace_of(found, network, header, groups))
             yield shards

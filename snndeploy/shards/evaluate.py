@@ -2,31 +2,85 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from snndeploy.engines import base, trace_shards
+from snndeploy.engines import Trace, base, run, trace_shards
 from snndeploy.engines.trace import wanted
-from snndeploy.errors import Finding, MissingEngineError, SnnDeployError, error, raise_errors
-from snndeploy.files import check_output, load_arrays, replacing
+from snndeploy.engines.trace_file import GROUPS
+from snndeploy.errors import error, raise_errors
 from snndeploy.network import spec
-from snndeploy.network.arrays import Array
 from snndeploy.network.network import Network
 from snndeploy.shards import plan
-from snndeploy.shards.folder import Folder, earlier, network_hash, parts_of, stamps, versions, work_folder
-from snndeploy.shards.opening import MOST, open_data
-from snndeploy.shards.pool import Range, here, processes
+from snndeploy.shards.folder import network_hash, versions
 from snndeploy.shards.result import Evaluation
-from snndeploy.shards.task import Task, unwritable
+from snndeploy.shards.session import Finished, How, finished, opened, target_of
+from snndeploy.shards.source import Block
+from snndeploy.shards.task import Members, Task
 
-Progress = Callable[..., None]
+ALIKE = ("engine", "dtype", "steps", "latency", "converted")
+
+
+@dataclass(frozen=True, eq=False)
+class Running(Task):
+    """One engine on a shard.
+
+    Attributes:
+        record: what the engine records. keep: that goes into the file; else only counts and decisions do.
+    """
+
+    engine: str = "reference"
+    record: tuple[str, ...] = ("spikes",)
+    raw: bool = False
+    keep: bool = True
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def sample_bytes(self) -> int:
+        return plan.sample_bytes(self.network, self.source, self.record)
+
+    @property
+    def said(self) -> dict[str, Any]:
+        return {
+            "network": network_hash(self.network),
+            "engine": self.engine,
+            "options": {name: repr(value) for name, value in sorted(self.options.items())},
+            "record": list(self.record),
+            "raw": self.raw,
+            "output": "trace" if self.keep else "summary",
+            "versions": versions((self.engine,)),
+        }
+
+    def members(self, given: Block) -> Members:
+        trace = run(self.network, given, self.engine, self.record, self.raw, **dict(self.options))
+        header = {
+            "engine": trace.engine,
+            "dtype": trace.dtype,
+            "steps": trace.steps,
+            "latency": dict(trace.latency),
+            "converted": trace.converted,
+            "notes": list(trace.notes),
+            "spikes": {name: int(np.count_nonzero(rows)) for name, rows in trace.spikes.items()},
+        }
+        arrays = {"decisions": trace.decisions()} if decides(trace) else {}
+        if self.keep:
+            for group in GROUPS:
+                arrays |= {f"{group}/{name}": np.asarray(rows) for name, rows in getattr(trace, group).items()}
+        return header, arrays
+
+
+def decides(trace: Trace) -> bool:
+    """Whether a trace holds what the network's decision needs."""
+    rule = trace.network.decision
+    if rule is None or trace.raw:
+        return False
+    return rule.population in (trace.spikes if rule.rule == "spike-count" else trace.v)
 
 
 def evaluate(
@@ -38,181 +92,58 @@ def evaluate(
     output: str | os.PathLike[str] | None = None,
     *,
     raw: bool = False,
-    shard_size: int | None = None,
-    workers: int = 1,
-    memory: int | str | None = None,
-    fresh: bool = False,
-    progress: Progress | None = None,
+    how: How,
     **options: Any,
 ) -> Evaluation:
     """See `snndeploy.evaluate`."""
     spec.check(network)
-    base.load(engine)
-    if workers < 1 or (shard_size is not None and shard_size < 1):
-        what = f"{workers} workers, shards of {shard_size} samples"
-        raise error("SD800", "evaluate", what, "give at least one of each")
-    kept = wanted(network, record)
-    target = None if output is None else check_output(output, (data if isinstance(data, (str, Path)) else None,))
+    raise_errors(base.load(engine).refusals(network))
+    kept, target = wanted(network, record), target_of(output, data)
     keep = target is not None and target.suffix != ".json"
-    with contextlib.ExitStack() as stack:
-        spool = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="snndeploy-")))
-        source, found = open_data(network, data, labels, spool)
-        classes = _classes(network, found, source.samples)
-        task = Task(network, source, engine, kept, raw, keep, options)
-        budget = plan.default_memory() if memory is None else plan.parse_bytes(str(memory))
-        parts = None if target is None else parts_of(target)
-        size = _size(task, shard_size, memory is not None, budget, workers, parts)
-        manifest = {
-            "network": network_hash(network),
-            "engine": engine,
-            "options": {name: repr(value) for name, value in sorted(options.items())},
-            "record": list(kept),
-            "raw": raw,
-            "output": "trace" if keep else "summary",
-            "steps": source.steps,
-            "samples": source.samples,
-            "shard size": size,
-            "versions": versions(engine),
-            "data": stamps(source),
-        }
-        folder = stack.enter_context(work_folder(parts or spool / "parts", manifest, source, fresh))
-        ranges = plan.shards(source.samples, size)
-        before = folder.finished(ranges)
-        run_all(task, folder, [each for each in ranges if each[0] not in before], workers, progress)
-        result = _gathered(folder, ranges, classes, len(before), target)
-        if target is not None:
-            _assemble(task, folder, ranges, result, target)
-    return result
+    with opened(network, data, labels, how) as given:
+        task = Running(network, given.source, engine, kept, raw, keep, options)
+        with finished(task, how, target, given.spool) as done:
+            found = _gathered(done, given.labels, target)
+            if target is not None:
+                done.replace(target, lambda path: _write(path, task, done, found))
+    return found
 
 
-def _size(task: Task, asked: int | None, bounded: bool, memory: int, workers: int, parts: Path | None) -> int:
-    """Samples per shard: as asked, as an earlier run had it, or what the memory allows."""
-    if asked is not None:
-        return asked
-    before = earlier(parts) if parts is not None and not bounded else None
-    if before is not None and isinstance(before.get("shard size"), int):
-        return int(before["shard size"])
-    each = plan.sample_bytes(task.network, task.source, task.record)
-    return plan.shard_size(task.source.samples, each, memory, workers)
-
-
-def run_all(task: Task, folder: Folder, todo: list[Range], workers: int, progress: Progress | None) -> None:
-    """Runs what is left; a bad sample stops its own shard, anything else stops them all.
-
-    Raises:
-        SnnDeployError: all findings together; what is finished is kept.
-    """
-    total = task.source.samples
-    done = total - sum(stop - start for start, stop in todo)
-    found: list[Finding] = []
-    if progress is not None:
-        progress(done, total)
-
-    def path(start: int) -> str:
-        return str(folder.shard(start))
-
-    one = workers == 1 or len(todo) < 2
-    # closed at once where this loop is left, so that no process outlives it
-    with contextlib.closing(here(task, todo, path) if one else processes(task, todo, path, workers)) as outcomes:
-        for (start, stop), outcome in outcomes:
-            if isinstance(outcome, bytes):
-                _store(folder, start, outcome)
-            elif outcome is not None:
-                found += outcome.findings
-                if not outcome.data or len(found) >= MOST:
-                    _stop(found, outcome.exit_code)
-            done += stop - start
-            if progress is not None:
-                progress(done, total)
-    raise_errors(found)
-
-
-def _stop(found: list[Finding], code: int) -> None:
-    if code == 3:
-        raise MissingEngineError(found)
-    raise SnnDeployError(found)
-
-
-def _store(folder: Folder, start: int, packed: bytes) -> None:
-    """Writes the file of a shard that was computed elsewhere."""
-    path = folder.shard(start)
-    try:
-        with replacing(path) as temporary:
-            temporary.write_bytes(packed)
-    except OSError as problem:
-        raise SnnDeployError(unwritable(str(path), problem).findings) from problem
-
-
-def _classes(network: Network, labels: Any, samples: int) -> Array | None:
-    """Labels, checked. Raises SD102, SD103, SD111."""
-    if labels is None:
-        return None
-    found = np.asarray(load_arrays(labels, "label file") if isinstance(labels, (str, Path)) else labels)
-    if network.decision is None:
-        raise error("SD102", "labels", "the network decides nothing", "give it a decision, or leave them out")
-    if found.shape != (samples,):
-        raise error("SD103", "labels", f"their shape is {found.shape}, not ({samples},)", "one class per sample")
-    if found.dtype.kind not in "iuf" or (found != np.floor(found)).any() or found.min() < 0:
-        raise error("SD111", "labels", "they are not whole numbers of 0 or more", "number the classes from 0")
-    return found.astype(np.int64)
-
-
-def _gathered(
-    folder: Folder, ranges: tuple[Range, ...], classes: Array | None, resumed: int, output: Path | None
-) -> Evaluation:
+def _gathered(done: Finished, labels: Any, output: Path | None) -> Evaluation:
     """The shards' counts added up, their decisions in order."""
+    headers = done.headers()
     spikes: dict[str, int] = {}
     notes: dict[str, None] = {}
     decided = []
-    headers = []
-    for start, _ in ranges:
-        with np.load(folder.shard(start), allow_pickle=False) as archive:
-            headers.append(json.loads(archive["header"].tobytes()))
+    first = headers[0]
+    for header, path in zip(headers, done.files, strict=True):
+        for what in ALIKE:
+            if header[what] != first[what]:
+                text = f"its {what} is {header[what]!r}, that of the first shard {first[what]!r}"
+                raise error("SD821", str(path), text, "begin again with --fresh")
+        for name, count in header["spikes"].items():
+            spikes[name] = spikes.get(name, 0) + count
+        notes |= dict.fromkeys(header["notes"])
+        with np.load(path, allow_pickle=False) as archive:
             if "decisions" in archive.files:
                 decided.append(archive["decisions"])
-        for name, count in headers[-1]["spikes"].items():
-            spikes[name] = spikes.get(name, 0) + count
-        notes |= dict.fromkeys(headers[-1]["notes"])
-    first = headers[0]
-    for each, (start, _) in zip(headers, ranges, strict=True):
-        for what in ("engine", "dtype", "latency", "converted", "steps"):
-            if each[what] != first[what]:
-                text = f"its {what} is {each[what]!r}, that of the first {first[what]!r}"
-                raise error("SD821", str(folder.shard(start)), text, "begin again with --fresh")
     return Evaluation(
-        first["engine"],
-        first["dtype"],
-        first["steps"],
-        ranges[-1][1],
-        spikes,
-        np.concatenate(decided) if decided else None,
-        classes,
-        first["latency"],
-        tuple(notes),
-        first["converted"],
-        len(ranges),
-        resumed,
-        output,
+        *(first["engine"], first["dtype"], first["steps"], done.ranges[-1][1], spikes),
+        decisions=np.concatenate(decided) if decided else None,
+        labels=labels,
+        latency=first["latency"],
+        notes=tuple(notes),
+        converted=first["converted"],
+        shards=len(headers),
+        resumed=done.resumed,
+        output=output,
     )
 
 
-def _assemble(task: Task, folder: Folder, ranges: tuple[Range, ...], result: Evaluation, target: Path) -> None:
-    """Writes the output from the shards, whole or not at all, and removes the work folder."""
-    temporary = folder.path / f"whole{target.suffix}"
-    try:
-        if task.keep:
-            header = {
-                "engine": result.engine,
-                "dtype": result.dtype,
-                "latency": dict(result.latency),
-                "notes": list(result.notes),
-                "raw": task.raw,
-                "converted": result.converted,
-            }
-            trace_shards.write(temporary, task.network, header, ranges, [folder.shard(start) for start, _ in ranges])
-        else:
-            temporary.write_text(json.dumps(result.as_dict(), indent=2) + "\n", "utf-8")
-        temporary.replace(target)
-    except OSError as problem:
-        raise SnnDeployError(unwritable(str(target), problem).findings) from problem
-    folder.remove()
+def _write(path: Path, task: Running, done: Finished, found: Evaluation) -> None:
+    if not task.keep:
+        path.write_text(json.dumps(found.as_dict(), indent=2) + "\n", "utf-8")
+        return
+    header = {name: getattr(found, name) for name in ("engine", "dtype", "converted")}
+    header |= {"latency": dict(found.latency), "notes": list(found.notes), "raw": task.raw}
+    trace_shards.write(path, task.network, header, done.ranges, done.files)

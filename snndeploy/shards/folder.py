@@ -72,8 +72,10 @@ def _feed(made: Any, value: Any) -> None:
         made.update(repr(value).encode())
 
 
-def stamps(source: Source) -> list[list[Any]]:
-    """(name, bytes, time of the last change) of each file: enough to see that none was changed."""
+def stamps(source: Source) -> list[list[Any]] | None:
+    """(name, bytes, time of the last change) of each file, enough to see that none was changed; None: not in files."""
+    if source.paths is None:
+        return None
     found = [(path, path.stat()) for path in source.paths]
     return [[path.name, stat.st_size, stat.st_mtime_ns] for path, stat in found]
 
@@ -183,7 +185,7 @@ def _same(folder: Folder, manifest: dict[str, Any], source: Source) -> None:
         if name != "data" and before.get(name) != value:
             what = f"{name} of its finished shards: {_short(before.get(name))}; of this run: {_short(value)}"
             found.append(Finding("SD821", str(folder.path), what, FRESH))
-    if not found and before.get("data") != manifest["data"]:
+    if not found and (manifest["data"] is None or before.get("data") != manifest["data"]):
         found = _moved(folder, source, int(manifest["shard size"]))
     raise_errors(found)
 
@@ -206,11 +208,12 @@ def _short(value: Any) -> str:
     return text if len(text) <= 80 else text[:77] + "..."
 
 
-def versions(engine: str) -> dict[str, str]:
+def versions(engines: tuple[str, ...]) -> dict[str, str]:
     """Of what decides the numbers."""
     from importlib.metadata import PackageNotFoundError, version
 
-    names = ["snndeploy", "numpy", *{"lava": ["lava-nc"], "onnx": ["onnxruntime"]}.get(engine, [engine])]
+    packages = {"lava": "lava-nc", "onnx": "onnxruntime"}
+    names = ["snndeploy", "numpy", *(packages.get(each, each) for each in engines if each != "reference")]
     found = {}
     for name in names:
         with contextlib.suppress(PackageNotFoundError):

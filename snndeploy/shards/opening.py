@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+import os
 import re
 import shutil
 import struct
@@ -54,7 +55,7 @@ def open_data(network: Network, given: Any, labels: Any = None, spool: Path | No
     inside: Any = None
     if isinstance(given, Mapping):
         source, inside = _mapping(names, dict(given), spool)
-    elif isinstance(given, (str, Path)) or hasattr(given, "__fspath__"):
+    elif isinstance(given, (str, os.PathLike)):
         path = Path(given)
         source, inside = _folder(network, path) if path.is_dir() else _file(names, path, spool)
     else:
@@ -143,14 +144,14 @@ def _file(names: list[str], path: Path, spool: Path | None) -> tuple[Source, Any
         raise error("SD803", str(path), "it holds no samples", "np.savez(path, x=x, labels=y)")
     only = len(found) == 1 and len(names) == 1
     arrays = {names[0] if only else name: _stored(path, name, head, spool) for name, head in found.items()}
-    return Arrays(arrays, str(path)), inside
+    return Arrays(arrays, str(path), (path,)), inside
 
 
 def _mapping(names: list[str], given: dict[str, Any], spool: Path | None) -> tuple[Source, Any]:
     inside = given.pop(LABELS, None) if LABELS not in names else None
     arrays: dict[str, Array | Stored] = {}
     for name, each in given.items():
-        if isinstance(each, (str, Path)) or hasattr(each, "__fspath__"):
+        if isinstance(each, (str, os.PathLike)):
             held = heads(Path(each))
             if len(held) != 1:
                 what = f"it holds {len(held)} arrays, and one is needed for input {name!r}"
@@ -161,8 +162,22 @@ def _mapping(names: list[str], given: dict[str, Any], spool: Path | None) -> tup
             arrays[name] = _mapped(each)
         else:
             arrays[name] = np.asarray(each.detach().cpu() if hasattr(each, "detach") else each)
-    paths = {str(a.path) for a in arrays.values() if isinstance(a, Stored)}
-    return Arrays(arrays, next(iter(paths)) if len(paths) == 1 else ""), inside
+    paths = tuple(Path(each) for each in given.values() if isinstance(each, (str, os.PathLike)))
+    whole = len(paths) == len(given)
+    return Arrays(arrays, ", ".join(map(str, paths)), paths if whole else None), inside
+
+
+def spooled(source: Source, folder: Path) -> Source:
+    """The same with every array in a file, so that a worker gets its block and not the whole."""
+    if not isinstance(source, Arrays):
+        return source
+    arrays = dict(source.arrays)
+    for name, each in arrays.items():
+        if not isinstance(each, Stored):
+            file = folder / f"{len(list(folder.iterdir()))}.npy"
+            np.save(file, each)
+            arrays[name] = _stored(file, "", heads(file)[""], None)
+    return Arrays(arrays, source.label, source.paths)
 
 
 def _mapped(array: np.memmap[Any, Any]) -> Array | Stored:

@@ -36,8 +36,8 @@ class Source(Protocol):
         """Bytes of one sample as they are stored, all inputs together."""
 
     @property
-    def paths(self) -> tuple[Path, ...]:
-        """The files that it reads, none for arrays in memory."""
+    def paths(self) -> tuple[Path, ...] | None:
+        """The files that were named, whose change tells that samples may have changed; None: arrays in memory."""
 
     def load(self, start: int, stop: int) -> Block:
         """Samples `start`...`stop - 1`, `(time, batch, *shape)` by name of input. Raises SD801, SD803, SD104."""
@@ -78,10 +78,11 @@ class Stored:
 
 @dataclass(frozen=True, eq=False)
 class Arrays:
-    """One array per input, in memory or stored; `names` is what a reader calls them."""
+    """One array per input, in memory or stored. `label`: what a reader calls them; `paths`: as `Source` has them."""
 
     arrays: Mapping[str, Array | Stored]
     label: str = ""
+    paths: tuple[Path, ...] | None = None
 
     @property
     def steps(self) -> int:
@@ -99,10 +100,6 @@ class Arrays:
     def sample_bytes(self) -> int:
         sizes = (np.prod(a.shape[2:], dtype=np.int64) * a.dtype.itemsize for a in self.arrays.values())
         return self.steps * int(sum(sizes))
-
-    @property
-    def paths(self) -> tuple[Path, ...]:
-        return tuple(each.path for each in self.arrays.values() if isinstance(each, Stored))
 
     def load(self, start: int, stop: int) -> Block:
         return {

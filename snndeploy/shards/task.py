@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import io
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import IO, Any
 
 import numpy as np
 
-from snndeploy.engines import Trace, run
 from snndeploy.errors import Finding, SnnDeployError
 from snndeploy.files import replacing
 from snndeploy.network.arrays import Array
@@ -18,24 +18,29 @@ from snndeploy.network.inputs import as_inputs
 from snndeploy.network.network import Network
 from snndeploy.shards.source import Block, Source, digest
 
-GROUPS = ("inputs", "spikes", "u", "v")
+Members = tuple[dict[str, Any], dict[str, Array]]
 
 
 @dataclass(frozen=True, eq=False)
-class Task:
-    """The same for all shards of a run.
-
-    Attributes:
-        record: what the engine records. keep: that goes into the file; else only counts and decisions do.
-    """
+class Task(ABC):
+    """The same for all shards of a run; it can be pickled."""
 
     network: Network
     source: Source
-    engine: str
-    record: tuple[str, ...] = ("spikes",)
-    raw: bool = False
-    keep: bool = True
-    options: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    @abstractmethod
+    def sample_bytes(self) -> int:
+        """What one sample takes while it is run."""
+
+    @property
+    @abstractmethod
+    def said(self) -> dict[str, Any]:
+        """All that decides what is in the files, as JSON: what an earlier run must have had in common."""
+
+    @abstractmethod
+    def members(self, given: Block) -> Members:
+        """(header, arrays) of a shard's file. Raises SnnDeployError as engines do."""
 
 
 @dataclass(frozen=True)
@@ -62,10 +67,12 @@ def work(task: Task, start: int, stop: int, path: str | None, block: Block | Non
     except SnnDeployError as problem:
         return Failure(problem.findings, problem.exit_code, data=True)
     try:
-        members = _members(task, given, start, stop)
+        header, arrays = task.members(given)
     except SnnDeployError as problem:
         wrong = bad_samples(task, given, start)
         return Failure(wrong, 2, data=True) if wrong else Failure(problem.findings, problem.exit_code)
+    header |= {"samples": [start, stop], "digest": digest(given)}
+    members = {"header": np.frombuffer(json.dumps(header).encode(), np.uint8), **arrays}
     if path is None:
         buffer = io.BytesIO()
         _pack(buffer, members)
@@ -86,36 +93,6 @@ def unwritable(path: str, problem: OSError) -> Failure:
 
 def _pack(stream: IO[bytes], members: Mapping[str, Array]) -> None:
     np.savez_compressed(stream, **members)  # type: ignore[arg-type]
-
-
-def _members(task: Task, given: Block, start: int, stop: int) -> dict[str, Array]:
-    trace = run(task.network, given, task.engine, task.record, task.raw, **dict(task.options))
-    header = {
-        "samples": [start, stop],
-        "digest": digest(given),
-        "engine": trace.engine,
-        "dtype": trace.dtype,
-        "steps": trace.steps,
-        "latency": dict(trace.latency),
-        "notes": list(trace.notes),
-        "converted": trace.converted,
-        "spikes": {name: int(np.count_nonzero(rows)) for name, rows in trace.spikes.items()},
-    }
-    members = {"header": np.frombuffer(json.dumps(header).encode(), np.uint8)}
-    if decides(trace):
-        members["decisions"] = trace.decisions()
-    if task.keep:
-        for group in GROUPS:
-            members |= {f"{group}/{name}": np.asarray(rows) for name, rows in getattr(trace, group).items()}
-    return members
-
-
-def decides(trace: Trace) -> bool:
-    """Whether a trace holds what the network's decision needs."""
-    rule = trace.network.decision
-    if rule is None or trace.raw:
-        return False
-    return rule.population in (trace.spikes if rule.rule == "spike-count" else trace.v)
 
 
 def bad_samples(task: Task, given: Block, start: int) -> tuple[Finding, ...]:
