@@ -148,6 +148,9 @@ CODES: dict[str, str] = {
     "SD515": "Lava could not be installed",
     # engine onnx, and ONNX files
     "SD540": "an ONNX model is too large",
+    "SD541": "a setting of an ONNX model is not offered",
+    "SD542": "an ONNX model is not what its network computes",
+    "SD543": "a number does not fit into float32",
     # comparison
     "SD701": "two traces have nothing in common",
     "SD702": "two traces differ in shape",

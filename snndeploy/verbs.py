@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from snndeploy.conform.budget import Budget
     from snndeploy.engines import Trace
     from snndeploy.errors import Finding
+    from snndeploy.frontends.onnx import Interface
     from snndeploy.frontends.said import Kinds, Times
     from snndeploy.network import Network
     from snndeploy.network.network import Decision, InputKinds
@@ -172,6 +173,55 @@ def write(network: Network, path: Path, style: str = "standard", for_: str | Non
     from snndeploy.frontends.nir import write as write_nir
 
     return write_nir(network, path, style, for_)
+
+
+def export(
+    network: Network,
+    path: Path,
+    form: str = "sequence",
+    *,
+    dtype: str = "float32",
+    batch: int | None = None,
+    states: bool = False,
+    record: Iterable[str] = ("spikes",),
+    everywhere: bool = False,
+    largest: int | Mapping[str, int] = 255,
+    opset: int | None = None,
+    sample: Any = None,
+) -> Interface:
+    """Writes a network of either form as an ONNX file, which onnxruntime runs without snndeploy.
+
+    Before it is there, the model is checked by onnx and run by onnxruntime, and must give the network's spikes (of
+    integers also v), but for proven ties of the float form. The integer form uses integer types and wraps, clips and
+    truncates as the registers do.
+
+    Args:
+        form: "sequence": (time, batch, *shape) in, all steps of the outputs out. "step": one step (batch, *shape), with
+            a tensor `NAME.before` in and `NAME.after` out for each state; all zeros are the start.
+        dtype: "float32" or "float64", of the float form.
+        batch: samples; None: any number.
+        states: the sequence takes and gives states as a step does, so that long recordings run in parts.
+        record: of "spikes", "u" and "v"; an output without threshold gives v.
+        everywhere: of all populations, not of the outputs alone.
+        largest: the largest count of an input that counts, or by name; up to 255 it is uint8, else int32.
+        opset: of ONNX; None: the newest that onnxruntime runs; 21 at least.
+        sample: (time, batch, *shape) input to prove it on; None: random input of the network's kind.
+
+    Returns:
+        The names of inputs, outputs and states in the file; they are in its metadata too.
+
+    Raises:
+        SnnDeployError: the network is not legal (SD1xx), counts may leave 64 bits (SD523), a setting is not offered
+            (SD541), the file would be too large (SD540), a number does not fit (SD543) or it cannot be written (SD802).
+        VerdictError SD542: the model is not what the network computes. MissingEngineError SD502.
+    """
+    from snndeploy.conform.exported import export as write_onnx
+    from snndeploy.frontends.onnx import OPSET
+
+    chosen: dict[str, Any] = {"states": states, "record": record, "everywhere": everywhere, "largest": largest}
+    return write_onnx(
+        network, path, form, dtype, batch, opset=OPSET if opset is None else opset, sample=sample, **chosen
+    )
 
 
 def lint(network: Network, target: str | Target | None = None, data: Any = None) -> list[Finding]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import prod
 from typing import Any
 
 import numpy as np
 
-from snndeploy.engines.base import Job
+from snndeploy.engines.base import Job, Progress
 from snndeploy.engines.onnx.settings import Options
 from snndeploy.engines.trace import Trace
 from snndeploy.frontends.onnx import Interface, Settings, build
@@ -49,8 +50,8 @@ def execute(job: Job, by: Options) -> Trace:
     chosen = Settings(by.graph, by.dtype, None, True, job.record, every, largest, floats=True)
     model, names = build(network, chosen)
     running = session(model.SerializeToString(), by.threads)
-    chunk = 1 if by.graph == "step" else chunk_size(network, steps, batch)
-    found = _run(running, names, job, steps, batch, chunk, by.graph == "step")
+    chunk = chunk_size(network, steps, batch)
+    found = feed_through(running, names, job.inputs, by.graph == "step", chunk, job.progress)
     integer = network.form == "integer"
     kept = {
         what: {
@@ -65,19 +66,31 @@ def execute(job: Job, by: Options) -> Trace:
     return Trace(network, label, arithmetic, job.inputs, kept["spikes"], kept["u"], kept["v"], raw=job.raw)
 
 
-def _run(
-    running: Any, names: Interface, job: Job, steps: int, batch: int, chunk: int, single: bool
+def feed_through(
+    running: Any,
+    names: Interface,
+    inputs: Mapping[str, Array],
+    single: bool,
+    chunk: int,
+    progress: Progress = lambda done, total: None,
 ) -> dict[str, Array]:
-    """Every recorded tensor, (steps, batch, ...)."""
+    """Every recorded tensor of a session, (steps, batch, ...).
+
+    Args:
+        inputs: (steps, batch, *shape) by name of input.
+        single: the graph is one step. chunk: else so many steps at once; all of them where it carries no state.
+    """
+    steps, batch = next(iter(inputs.values())).shape[:2]
     tensors = [tensor for each in (names.spikes, names.u, names.v) for tensor in each.values()]
     wanted = [*tensors, *(state.after for state in names.states)]
     held: dict[str, Array] = {name: np.zeros(shape, kind) for name, (kind, shape) in names.zeros(batch).items()}
     whole: dict[str, Array] = {}
+    chunk = 1 if single else chunk
     for start in range(0, steps, chunk):
         now = min(chunk, steps - start)
         feed = dict(held)
         for name, tensor in names.inputs.items():
-            rows = job.inputs[name][start] if single else job.inputs[name][start : start + now]
+            rows = inputs[name][start] if single else inputs[name][start : start + now]
             feed[tensor] = np.ascontiguousarray(rows).astype(names.types[tensor])
         given = running.run(wanted, feed)
         for tensor, rows in zip(tensors, given, strict=False):
@@ -86,5 +99,5 @@ def _run(
                 whole[tensor] = np.empty((steps, *part.shape[1:]), part.dtype)
             whole[tensor][start : start + now] = part
         held = {state.before: rows for state, rows in zip(names.states, given[len(tensors) :], strict=True)}
-        job.progress(start + now, steps)
+        progress(start + now, steps)
     return whole

@@ -19,6 +19,7 @@ from snndeploy.network.maps import chain_apply
 from snndeploy.network.network import Network, Projection
 from snndeploy.network.registers import STATE_SHIFT
 from snndeploy.network.rule import Rule
+from snndeploy.network.table import projection_text
 
 Drive = Whole | str
 # the raw emissions of a source, so many steps ago
@@ -103,7 +104,10 @@ class Parts:
         """What arrives over some projections, one per receptor."""
         found: list[Drive | None] = [None] * self.receptors(name)
         for p in which:
+            before = len(g.nodes)
             arrived = self.arrives(g, p, late(p.source, p.delay))
+            for node in g.nodes[before:]:
+                node.doc_string = f"{p.name}: {projection_text(p)}"
             found[p.receptor] = self.join(g, found[p.receptor], arrived, f"{name}.arrives")
         return found
 

@@ -35,11 +35,11 @@ class FloatCells:
 
     @property
     def states(self) -> tuple[Held, ...]:
-        rule, zero = self.rule, np.zeros((), self.dtype)
-        found = [Held("v", self.dtype, self.shape, np.asarray(rule.initial, self.dtype))]
+        rule, zero = self.rule, np.zeros(())
+        found = [Held("v", self.dtype, self.shape, np.asarray(rule.initial))]
         for what, each in zip(self._names(), rule.receptors, strict=True):
             if np.any(each.alpha) or rule.synapse == "synchronous" or self.freezes_u:
-                found.append(Held(what, self.dtype, self.shape, np.asarray(each.initial, self.dtype)))
+                found.append(Held(what, self.dtype, self.shape, np.asarray(each.initial)))
         if rule.adaptation is not None:
             found.append(Held("adaptation", self.dtype, self.shape, zero))
             if self.late:

@@ -15,6 +15,7 @@ import numpy as np
 from snndeploy.errors import error
 from snndeploy.frontends.onnx.assembly import Drive, Parts
 from snndeploy.frontends.onnx.cells import Held, Updated
+from snndeploy.frontends.onnx.metadata import describe
 from snndeploy.frontends.onnx.scope import Scope, declared
 from snndeploy.frontends.onnx.settings import Interface, Settings, State
 from snndeploy.frontends.onnx.whole import Whole
@@ -301,8 +302,12 @@ def check_size(g: Scope) -> None:
         raise error("SD540", "network", what, "split it, or make its largest layer a convolution")
 
 
-def build(network: Network, settings: Settings, doc: str = "") -> tuple[Any, Interface]:
-    """The model as a GraphProto in a ModelProto, and the names of its inputs and outputs."""
+def build(network: Network, settings: Settings) -> tuple[Any, Interface]:
+    """The model, a ModelProto, and the names of its inputs and outputs.
+
+    Raises:
+        SnnDeployError SD523: sums of counts may leave 64 bits. SD540: it is too large. SD543: float32 is too small.
+    """
     from onnx import helper
 
     builder = Builder(network, settings)
@@ -311,7 +316,8 @@ def build(network: Network, settings: Settings, doc: str = "") -> tuple[Any, Int
     else:
         builder.sequence()
     check_size(builder.main)
-    graph = builder.main.graph("network", doc)
+    graph = builder.main.graph("network")
     opsets = [helper.make_opsetid("", settings.opset)]
     model = helper.make_model(graph, opset_imports=opsets, ir_version=helper.find_min_ir_version_for(opsets))
+    describe(model, network, settings, builder.interface)
     return model, builder.interface

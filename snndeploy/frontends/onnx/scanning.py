@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from snndeploy.frontends.onnx.assembly import Drive
 from snndeploy.frontends.onnx.scope import Scope, declared
 from snndeploy.frontends.onnx.whole import Whole
+from snndeploy.network.table import rule_text
 
 if TYPE_CHECKING:
     from snndeploy.frontends.onnx.model import Builder
@@ -146,6 +147,7 @@ def scan_group(
         outputs,
         name=main.names.new(label),
         body=body.graph(f"step of {label}"),
+        doc_string="\n".join(f"{name}: {rule_text(network.population[name])}" for name in names),
         num_scan_inputs=len(given) - first_scanned,
     )
     main.nodes.append(node)

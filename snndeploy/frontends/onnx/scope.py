@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from snndeploy.errors import error
 from snndeploy.network.arrays import Array
 
 
@@ -43,8 +44,7 @@ class Scope:
         """The name of a constant; the same numbers are stored once."""
         from onnx import numpy_helper
 
-        array: Array = np.ascontiguousarray(np.asarray(value), dtype=dtype)
-        array = array.reshape(np.shape(value))
+        array: Array = narrowed(np.asarray(value), dtype, name)
         key = (dtype, array.shape, array.tobytes())
         scope: Scope | None = self
         while scope is not None:
@@ -94,11 +94,21 @@ class Scope:
         where = [self.constant([n], "int64", "at") for n in (start, last, 0)]
         return self.once("Slice", (tensor, *where), name)
 
-    def graph(self, name: str, doc: str = "") -> Any:
+    def graph(self, name: str) -> Any:
         """What was built, as a GraphProto."""
         from onnx import helper
 
-        return helper.make_graph(self.nodes, name, self.inputs, self.outputs, self.initializers, doc_string=doc or None)
+        return helper.make_graph(self.nodes, name, self.inputs, self.outputs, self.initializers)
+
+
+def narrowed(value: Array, dtype: str, name: str) -> Array:
+    """A number in another type. Raises SnnDeployError SD543 where a finite one becomes infinite."""
+    with np.errstate(over="ignore"):
+        array = np.array(value, dtype=dtype, order="C")
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        most = float(np.abs(value).max())
+        raise error("SD543", name, f"{most:g} does not fit into {dtype}", 'dtype="float64"')
+    return array
 
 
 def code(dtype: str) -> int:
