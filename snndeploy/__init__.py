@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         run,
         to_norse,
         to_snntorch,
+        train,
         write,
     )
 
@@ -51,6 +52,7 @@ __all__ = [
     "run",
     "to_norse",
     "to_snntorch",
+    "train",
     "write",
 ]
 

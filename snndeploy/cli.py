@@ -13,7 +13,19 @@ from collections.abc import Sequence
 
 import typer
 
-from snndeploy.commands import chips, convert, exporting, methods, models, output, proofs, system, traces, training
+from snndeploy.commands import (
+    chips,
+    convert,
+    exporting,
+    methods,
+    models,
+    output,
+    proofs,
+    system,
+    traces,
+    train,
+    training,
+)
 from snndeploy.errors import Finding, SnnDeployError
 
 app = typer.Typer(
@@ -23,7 +35,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-GROUPS = (models, convert, exporting, chips, methods, proofs, training, traces, system)
+GROUPS = (models, convert, exporting, chips, methods, proofs, train, training, traces, system)
 for group in GROUPS:
     for command in group.COMMANDS:
         summary = (command.__doc__ or "").split(";")[0].rstrip(".")

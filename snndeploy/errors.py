@@ -172,6 +172,13 @@ CODES: dict[str, str] = {
     "SD821": "finished shards belong to another run",
     "SD822": "a work folder is in use",
     "SD824": "files of a data set do not fit together",
+    # training
+    "SD840": "a run cannot be written down",
+    "SD841": "a checkpoint is damaged",
+    "SD842": "a run is not the one that was begun",
+    "SD843": "a training sample is bad",
+    "SD844": "training lost its numbers",
+    "SD845": "a module could not be deployed after training",
     "SD899": "something unforeseen happened",
 }
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from snndeploy.conform import Comparison
     from snndeploy.conform.budget import Budget
+    from snndeploy.deliver import Delivered
     from snndeploy.engines import Trace
     from snndeploy.errors import Finding
     from snndeploy.frontends.onnx import Interface
@@ -56,29 +57,9 @@ def capture(
         SnnDeployError SD3xx: the module holds something that the network cannot; all of it is named.
         VerdictError SD810: module and network differ; names the first spike.
     """
-    from snndeploy.errors import Finding, VerdictError
-    from snndeploy.frontends import capture as trace
-    from snndeploy.frontends import read_sample
+    from snndeploy.conform.proven import proven
 
-    network = trace(module, sample, dt, decision=decision, input_kind=input_kind, time=time)
-    if network.source is None:
-        return network
-    framework, given = network.source.framework, read_sample(module, sample)
-    ours = run(network, given, "reference", ("spikes", "v"))
-    same = compare(ours, run(network, given, framework, ("spikes", "v")))
-    if not same.agrees:
-        raise VerdictError(
-            Finding(
-                "SD810",
-                f"{type(module).__name__} and its network",
-                f"they differ on the sample: {same.fault or same.first}",
-                "report this module: capture must be exact",
-            )
-        )
-    count = sum(int(each.sum()) for each in ours.spikes.values())
-    silent = ", ".join(name for name, each in ours.spikes.items() if not each.any())
-    proof = f"{same.verdict}: {count:,} spikes, {ours.steps} steps, {ours.batch} samples"
-    return network.with_(provenance={**network.provenance, "proof": proof, "silent": silent})
+    return proven(module, sample, dt, decision, input_kind, time)
 
 
 def to_snntorch(
@@ -331,6 +312,33 @@ def compare_methods(
 
     chosen = list(METHODS) if methods is None else list(methods)
     return side_by_side(network, _target(target), calibration, chosen, test, labels)
+
+
+def train(model: Any, data: Any = None, **settings: Any) -> Delivered:
+    """Trains a module of snnTorch or Norse neurons, and delivers its best epoch as a network that is proven.
+
+    The module is captured before training, so that nothing is trained that cannot be deployed, and again after it, with
+    proof on real samples. With a folder, it holds checkpoints and logs, and a killed run is resumed as if nothing had
+    happened.
+
+    Args:
+        model: a module, which is trained in place; or a model file or its name, see `snndeploy.models`.
+        data: (x, labels), x (time, sample, *shape); `train.data.Data`; a torch Dataset or DataLoader; None: what
+            `data()` of the model file returns.
+        settings: out, resume, epochs, batch, lr, optimizer, scheduler, loss, rates, seed, validation, patience, device,
+            devices, precision, ...; see `snndeploy.deliver.train`, `snndeploy.train.loop.train` and
+            `snndeploy.train.settings.Settings`.
+
+    Returns:
+        `.network`, the float form; `.accuracy`, `.history`; print it to read it.
+
+    Raises:
+        SnnDeployError SD3xx, SD845: the module cannot be captured. SD8xx: settings, samples, checkpoint or disk.
+        VerdictError SD810: module and network differ; names the first spike.
+    """
+    from snndeploy.deliver import train as train_and_deliver
+
+    return train_and_deliver(model, data, **settings)
 
 
 def finetune(network: Network, target: str | Target, data: tuple[Any, Any], **settings: Any) -> FineTuned:

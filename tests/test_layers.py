@@ -21,7 +21,7 @@ LAYERS = (
     ("engines",),
     ("quantize",),
     ("placement", "conform", "train"),
-    ("tuning",),
+    ("tuning", "deliver"),
     ("lint", "shards"),
     ("report",),
     ("verbs",),

@@ -1,114 +1,323 @@
-"""One small training loop: surrogate gradients through time on spike counts, over Lightning Fabric."""
+"""The training loop: surrogate gradients through time, over Lightning Fabric.
+
+A run is a function of its settings, its data and its seed: killed at any moment and resumed from its checkpoint, it
+ends with the same curve and the same weights (bit for bit on a CPU with the same number of threads).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import time as clock
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import torch
-from torch.nn.functional import cross_entropy
+from torch.nn.utils import clip_grad_norm_, get_total_norm
 
 from snndeploy.errors import error
-from snndeploy.train.data import Data
-from snndeploy.train.sequence import Forward, over_time
+from snndeploy.network.network import Network
+from snndeploy.train import checkpoint, fingerprints
+from snndeploy.train.batches import Batch
+from snndeploy.train.evaluation import Score, evaluate, output_of, placed
+from snndeploy.train.forwards import Forward, forward_of
+from snndeploy.train.interrupt import Stop, waiting
+from snndeploy.train.logs import BATCHES, EPOCHS
+from snndeploy.train.losses import LOSSES, chosen, rate_loss
+from snndeploy.train.optimizers import Schedule, optimizer
+from snndeploy.train.processes import device_of, part_of, start, summed
+from snndeploy.train.rates import penalty, whole
+from snndeploy.train.run import Resume, Run
+from snndeploy.train.sequence import Forward as Call
+from snndeploy.train.sequence import over_time
+from snndeploy.train.settings import Settings, settings
+from snndeploy.train.sources import Sources, sources_of
+from snndeploy.train.state import Epoch, State
+
+__all__ = ["Trained", "accuracy", "rate_loss", "train"]
 
 Progress = Callable[[int, int, str], None]
+# samples that the module is captured with before training
+SHOWN = 4
 
 
 @dataclass(frozen=True)
 class Trained:
-    """What `train` did.
+    """What `train` did. The module holds the weights of the best epoch, in eval mode, on the CPU.
 
     Attributes:
         loss: mean of the last epoch.
-        accuracy: on the test samples, after the last epoch.
-        history: (loss, training accuracy) per epoch.
+        accuracy: on the test samples, with the weights of the best epoch; NaN without test samples.
+        history: one `Epoch` each: loss, accuracy, rate, validation loss and accuracy.
+        best: number of the best epoch, from 1.
+        rates: population -> spikes per step and neuron, on the test samples.
+        device: where it ran.
+        network: as captured before training, for `deliver`; None: not captured.
+        seconds: of this call.
     """
 
     loss: float
     accuracy: float
-    history: tuple[tuple[float, float], ...]
-
-
-def rate_loss(spikes: torch.Tensor, labels: torch.Tensor, scale: float = 10.0) -> torch.Tensor:
-    """Cross-entropy of `scale` · spikes per step. `spikes: (time, batch, class)`, `labels: int64 (batch,)`."""
-    return cross_entropy(scale * spikes.mean(dim=0), labels)
+    history: tuple[Epoch, ...]
+    best: int = 0
+    rates: Mapping[str, float] = field(default_factory=dict)
+    device: str = "cpu"
+    stopped: bool = False
+    network: Network | None = field(default=None, compare=False, repr=False)
+    sources: Sources | None = field(default=None, compare=False, repr=False)
+    first: bool = field(default=True, compare=False, repr=False)
+    seconds: float = field(default=0.0, compare=False)
 
 
 def train(
     module: torch.nn.Module,
-    data: Data,
-    epochs: int = 10,
-    batch: int = 64,
-    lr: float = 2e-3,
-    scale: float = 10.0,
-    seed: int = 0,
-    device: str = "cpu",
+    data: Any,
+    *,
+    how: Settings | None = None,
+    validation_data: Any = None,
+    test: Any = None,
+    layout: str | None = None,
+    dt: float | None = None,
+    decision: str | None = None,
+    time: Any = None,
+    capture: bool = True,
+    out: str | Path | None = None,
+    resume: Resume = False,
+    model: str | Path | None = None,
+    tensorboard: bool = False,
     progress: Progress | None = None,
+    **named: Any,
 ) -> Trained:
-    """Trains a module over one step in place and leaves it in eval mode on the CPU.
-
-    Adam with a learning rate that falls to zero along a cosine; the loss is `rate_loss`. State is fresh in each batch.
+    """Trains a module of snnTorch or Norse neurons in place.
 
     Args:
-        module: returns one tensor of spikes (batch, class) per step; snnTorch with init_hidden, or Norse.
-        device: "cpu", "cuda" or "auto".
+        data: `Data`; (x, labels), x (time, sample, *shape) or a mapping by argument of forward; a torch Dataset of
+            (x, label), x (time, *shape); or a DataLoader.
+        how: the settings; single ones by name: epochs, batch, lr, ... (see `train.settings.Settings`).
+        validation_data, test: as data; they choose the best epoch, and give the accuracy at the end.
+        layout: "time-major" or "batch-major": of x, and of what a DataLoader gives.
+        dt, decision, time: as for `snndeploy.capture`.
+        capture: capture the module first, and refuse it if that is impossible.
+        out: the folder of the run: checkpoints, logs, `best.pt`. Without it nothing is written.
+        resume: go on from the last checkpoint in `out`; "previous": from the one before it.
+        model: the model file, whose hash tells whether a run is resumed with the same one.
+        tensorboard: write its event files too.
         progress: called as (batches done, batches in all, text).
 
     Raises:
-        SnnDeployError SD807: there is no such device, a setting is out of its range, or weights become NaN or infinite.
+        SnnDeployError: SD807, SD3xx, SD845: settings, device or module do not fit. SD843: a bad sample. SD844: a loss
+            is NaN. SD840: the disk is full. SD841, SD842: the checkpoint is damaged, or one of another run.
+        KeyboardInterrupt: Ctrl-C or SIGTERM; with `out`, a checkpoint was written before.
     """
-    if device not in ("cpu", "cuda", "auto"):
-        raise error("SD807", f"device {device!r}", "there is no such device", "choose from cpu, cuda, auto")
-    if device == "cuda" and not torch.cuda.is_available():
-        raise error("SD807", "device 'cuda'", "torch finds no CUDA device here", "device='cpu'")
-    if epochs < 1 or batch < 1 or not 0 < lr < float("inf"):
-        what = f"epochs = {epochs} and batch = {batch} must be at least 1, lr = {lr:g} finite and above 0"
-        raise error("SD807", "train", what)
-    from lightning_fabric import Fabric
+    begun = clock.perf_counter()
+    how = settings(how, named)
+    device = device_of(how)
+    sources = sources_of(data, how, layout, validation_data, test)
+    shown, _ = sources.train.first(SHOWN)
+    forward = forward_of(module, shown, how, dt=dt, decision=decision, time=time, captured=capture)
+    fabric = start(how, device)
+    checkpoint.seed_everything(how.seed + fabric.global_rank)
+    loop = Loop(module, forward, sources, how, fabric, progress)
+    run = None
+    if out is not None:
+        about = {
+            "model": fingerprints.of_module(module, model),
+            "data": sources.train.fingerprint(),
+            "device": fabric.device.type,
+            "processes": fabric.world_size,
+        }
+        run = Run(Path(out), how, about, resume, fabric, tensorboard)
+        loop.state = run.resume(module, loop.optimizer, loop.schedule)
+    try:
+        loop.go(run)
+    finally:
+        if run is not None:
+            run.close()
+    score = loop.finish(run)
+    last = loop.state.history[-1]
+    return Trained(
+        loss=last.loss,
+        accuracy=float("nan") if score is None else score.accuracy,
+        history=tuple(loop.state.history),
+        best=loop.state.best_epoch,
+        rates={} if score is None else score.rates,
+        device=str(fabric.device),
+        stopped=loop.state.stopped,
+        network=forward.network,
+        sources=sources,
+        first=fabric.global_rank == 0,
+        seconds=clock.perf_counter() - begun,
+    )
 
-    torch.manual_seed(seed)
-    order = torch.Generator().manual_seed(seed)
-    fabric = Fabric(accelerator=device, devices=1)
-    optimizer = torch.optim.Adam(module.parameters(), lr=lr)
-    count = data.train.shape[1]
-    steps = epochs * -(-count // batch)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
-    wrapped, optimizer = fabric.setup(module, optimizer)
-    forward = over_time(module, wrapped)
-    x, y = fabric.to_device(torch.from_numpy(data.train)), fabric.to_device(torch.from_numpy(data.train_labels))
 
-    history: list[tuple[float, float]] = []
-    done = 0
-    for epoch in range(epochs):
-        module.train()
-        total, right = 0.0, 0
-        for part in torch.split(torch.randperm(count, generator=order), batch):
-            spikes = forward(x[:, part])
-            loss = rate_loss(spikes, y[part], scale)
-            optimizer.zero_grad()
-            fabric.backward(loss)
-            optimizer.step()
-            schedule.step()
-            total += loss.item() * len(part)
-            right += int((spikes.sum(dim=0).argmax(dim=1) == y[part]).sum())
-            done += 1
-            if progress is not None:
-                progress(done, steps, f"epoch {epoch + 1} of {epochs}, loss {loss.item():.3f}")
-        # spikes are 0 or 1 whatever happens, so that a loss stays finite when the weights are not
-        lost = [name for name, p in module.named_parameters() if not torch.isfinite(p).all()]
+class Loop:
+    """One run of the loop; `go` does what is left of it."""
+
+    def __init__(
+        self,
+        module: torch.nn.Module,
+        forward: Forward,
+        sources: Sources,
+        how: Settings,
+        fabric: Any,
+        progress: Progress | None,
+    ):
+        self.module, self.forward, self.sources, self.how, self.fabric = module, forward, sources, how, fabric
+        self.progress = progress
+        self.state = State()
+        self.part = part_of(fabric)
+        self.learned = [each for each in module.parameters() if each.requires_grad]
+        if not self.learned:
+            raise error("SD807", type(module).__name__, "it has no parameter that learns", "set requires_grad")
+        forward.unrolled.full_states = how.precision != "32-true"
+        self.optimizer = optimizer(how, module.parameters())
+        self.schedule = Schedule(how, self.optimizer, sources.train.batches)
+        self.wrapped, self.stepper = fabric.setup(forward.unrolled, self.optimizer)
+
+    def go(self, run: Run | None) -> None:
+        """All batches that are left. Raises KeyboardInterrupt behind a checkpoint."""
+        state = self.state
+        with waiting() if run is not None else _never() as stop:
+            while state.epoch < self.how.epochs and not state.stopped:
+                self.module.train()
+                for batch in self.sources.train.epoch(state.epoch, state.batch, self.part):
+                    self.one_batch(batch, run)
+                    self.break_off(run, stop)
+                self.end_of_epoch(run)
+                self.break_off(run, stop, saved=True)
+
+    def one_batch(self, batch: Batch, run: Run | None) -> None:
+        """One update."""
+        how, state, several = self.how, self.state, self.part.world > 1
+        inputs, labels = placed(batch, self.fabric.device)
+        signals = self.wrapped(inputs)
+        out = output_of(signals, batch)
+        loss = LOSSES[how.loss].of(out, labels, how.scale)
+        aim = loss * (batch.size * batch.weight * self.part.world / batch.total) if several else loss
+        away = loss.new_zeros(())
+        for name, (low, high) in self.forward.bands.items():
+            rate = whole(signals.counts[name] * batch.weight) / (len(out) * batch.total)
+            away = away + how.rate_weight * penalty(rate, low, high)
+        self.optimizer.zero_grad()
+        self.fabric.backward(aim + away if self.forward.bands else aim)
+        norm = self.norm()
+        own = batch.size * batch.weight
+        counts = {name: float(each.detach().sum()) * batch.weight for name, each in signals.counts.items()}
+        right = float((chosen(out.detach(), self.forward.decision) == labels).sum()) * batch.weight
+        lost, right, count, *spikes = summed(self.fabric, [loss.item() * own, right, own, *counts.values()])
+        self.check(lost, norm)
+        lr = self.optimizer.param_groups[0]["lr"]
+        self.stepper.step()
+        self.schedule.after_batch()
+        neuron_steps = len(out) * count
+        sums = state.sums
+        sums.loss, sums.right, sums.count = sums.loss + lost, sums.right + right, sums.count + count
+        sums.penalty += away.item() * count
+        sums.neuron_steps += neuron_steps
+        for name, each in zip(counts, spikes, strict=True):
+            sums.spikes[name] = sums.spikes.get(name, 0.0) + each
+        state.batch, state.step = state.batch + 1, state.step + 1
+        row = {"epoch": state.epoch + 1, "batch": state.batch, "samples": int(count), "loss": lost / count}
+        row |= {"penalty": away.item(), "accuracy": right / count, "rate": self.rate(sum(spikes), neuron_steps)}
+        row |= {"lr": lr, "gradient": norm}
+        if run is not None and run.logs is not None:
+            run.logs.row(BATCHES, state.step, row)
+        if run is not None and how.every and state.step % how.every == 0:
+            self.save(run)
+        self.tell(row)
+
+    def norm(self) -> float:
+        """Of all gradients together, before they are clipped."""
+        grads = [each.grad for each in self.learned if each.grad is not None]
+        norm = clip_grad_norm_(self.learned, self.how.clip) if self.how.clip is not None else get_total_norm(grads)
+        return float(norm)
+
+    def check(self, loss: float, norm: float) -> None:
+        """Loss and gradients are numbers. Raises SD844; the weights are those of the batch before."""
+        if all(each == each and abs(each) != float("inf") for each in (loss, norm)):
+            return
+        lr = self.optimizer.param_groups[0]["lr"]
+        where = f"epoch {self.state.epoch + 1}, batch {self.state.batch + 1}"
+        what = f"loss {loss:g}, norm of the gradients {norm:g}, at learning rate {lr:g}; the last checkpoint is whole"
+        raise error("SD844", where, what, f"lower lr (now {self.how.lr:g}), or clip the gradients: clip=1 (--clip 1)")
+
+    def rate(self, spikes: float, sample_steps: float) -> float:
+        """Spikes per step and neuron, over all populations."""
+        return spikes / max(1.0, sample_steps * sum(self.forward.sizes.values()))
+
+    def end_of_epoch(self, run: Run | None) -> None:
+        """Validation, the epoch's row, the best weights so far, and a checkpoint."""
+        state, how = self.state, self.how
+        sums = state.sums
+        self.check_weights()
+        held = self.sources.validation
+        score: Score | None = None if held is None else evaluate(self.forward, held, how, self.fabric)
+        done = Epoch(
+            sums.loss / sums.count,
+            sums.right / sums.count,
+            self.rate(sum(sums.spikes.values()), sums.neuron_steps),
+            None if score is None else score.loss,
+            None if score is None else score.accuracy,
+        )
+        row: dict[str, Any] = {"epoch": state.epoch + 1, **done._asdict()}
+        row["penalty"] = sums.penalty / sums.count
+        row["lr"] = self.optimizer.param_groups[0]["lr"]
+        row |= {f"rate of {n}": sums.spikes[n] / (sums.neuron_steps * size) for n, size in self.forward.sizes.items()}
+        self.schedule.after_epoch(done.loss if score is None else score.loss)
+        if run is not None and run.logs is not None:
+            run.logs.row(EPOCHS, state.epoch + 1, row)
+        if state.after_epoch(done, how.patience):
+            state.best = {name: each.detach().cpu().clone() for name, each in self.module.state_dict().items()}
+        if run is not None:
+            self.save(run)
+
+    def check_weights(self) -> None:
+        # spikes are 0 or 1 whatever happens, so that a loss can stay finite when the weights are not
+        lost = [name for name, p in self.module.named_parameters() if not torch.isfinite(p).all()]
         if lost:
-            what = f"{', '.join(lost)} are NaN or infinite after epoch {epoch + 1}"
-            raise error("SD807", type(module).__name__, what, f"check the samples for NaN, or lower lr (now {lr:g})")
-        history.append((total / count, right / count))
-    module.cpu().eval()
-    return Trained(history[-1][0], accuracy(module, data.test, data.test_labels), tuple(history))
+            what = f"{', '.join(lost)} are NaN or infinite after epoch {self.state.epoch + 1}"
+            raise error("SD844", type(self.module).__name__, what, f"lower lr (now {self.how.lr:g})")
+
+    def break_off(self, run: Run | None, stop: Stop, saved: bool = False) -> None:
+        """Ends the run between two batches, if somebody asked for that. Raises KeyboardInterrupt."""
+        if run is None or not summed(self.fabric, [float(stop.asked)])[0]:
+            return
+        if not saved:
+            self.save(run)
+        raise KeyboardInterrupt
+
+    def save(self, run: Run) -> None:
+        run.save(self.state, self.module, self.optimizer, self.schedule)
+
+    def tell(self, row: Mapping[str, Any]) -> None:
+        if self.progress is None:
+            return
+        state, batches = self.state, self.sources.train.batches
+        so_far = state.sums
+        text = f"epoch {row['epoch']} of {self.how.epochs}, loss {so_far.loss / so_far.count:.3f}, "
+        text += f"accuracy {so_far.right / so_far.count:.1%}, spike rate {row['rate']:.3f}"
+        self.progress(state.step, self.how.epochs * (batches or 0), text)
+
+    def finish(self, run: Run | None) -> Score | None:
+        """The best weights, on the CPU, scored on the test samples, and in `best.pt`."""
+        if self.state.best is not None:
+            self.module.load_state_dict(self.state.best)
+        test = self.sources.test
+        score = None if test is None else evaluate(self.forward, test, self.how, self.fabric)
+        self.module.cpu().eval()
+        if run is not None and run.first:
+            checkpoint.save_weights(run.folder / "best.pt", self.module)
+        return score
+
+
+def _never() -> Any:
+    from contextlib import nullcontext
+
+    return nullcontext(Stop())
 
 
 @torch.no_grad()
-def accuracy(module: torch.nn.Module, samples: Any, labels: Any, forward: Forward | None = None) -> float:
+def accuracy(module: torch.nn.Module, samples: Any, labels: Any, forward: Call | None = None) -> float:
     """Share of samples whose label spikes most; the lowest index wins a tie. `samples: (time, sample, *shape)`."""
     spikes = (forward or over_time(module))(torch.as_tensor(samples))
-    chosen = spikes.sum(dim=0).cpu().numpy().argmax(axis=1)
-    return float((torch.as_tensor(labels).cpu().numpy() == chosen).mean())
+    return float((chosen(spikes, "spike-count").cpu() == torch.as_tensor(labels).cpu()).double().mean())

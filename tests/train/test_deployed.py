@@ -11,6 +11,7 @@ from snndeploy.network.maps import Dense
 from snndeploy.network.network import Input, Network, Population, Projection
 from snndeploy.network.registers import Format, Registers
 from snndeploy.network.rule import Reset
+from snndeploy.train import integers
 from snndeploy.train.integers import Deployed
 
 STATE = 64
@@ -43,7 +44,7 @@ def test_the_forward_pass_has_the_bits_of_the_definition(seed, kind):
 
 @pytest.mark.parametrize("seed", range(10))
 def test_step_by_step_the_bits_are_the_same(seed, monkeypatch):
-    monkeypatch.setattr("snndeploy.train.integers.recipe", lambda *of: None)
+    monkeypatch.setattr(integers, "recipe", lambda *of: None)
     rng = np.random.default_rng(seed)
     net = integer_network(rng)
     inputs = spikes_for(rng, net, 15, 2)
@@ -150,7 +151,7 @@ def plain(net, x, weights, bias, vth):
 @pytest.mark.parametrize("fused", [True, False])
 def test_gradients_are_those_of_the_equation_without_its_rounding(reset, spiking, fused, monkeypatch):
     if not fused:  # as on CUDA
-        monkeypatch.setattr("snndeploy.train.integers.recipe", lambda *of: None)
+        monkeypatch.setattr(integers, "recipe", lambda *of: None)
     net = small(reset if spiking else Reset("none"), spiking, recurrent=spiking)
     rng = np.random.default_rng(1)
     x = torch.as_tensor(rng.random((12, 4, 2)) < 0.6, dtype=torch.float32)

@@ -98,7 +98,7 @@ def test_rate_loss_is_cross_entropy_of_scaled_rates():
 
 @pytest.mark.parametrize(
     ("settings", "word"),
-    [({"device": "abacus"}, "cpu, cuda, auto"), ({"epochs": 0}, "at least 1"), ({"lr": float("nan")}, "lr = nan")],
+    [({"device": "abacus"}, "auto, cpu, cuda, mps"), ({"epochs": 0}, "at least 1"), ({"lr": float("nan")}, "lr = nan")],
 )
 def test_what_is_refused(settings, word):
     with pytest.raises(SnnDeployError, match=word) as caught:
@@ -106,16 +106,31 @@ def test_what_is_refused(settings, word):
     assert caught.value.findings[0].code == "SD807"
 
 
-def test_weights_that_are_lost_are_noticed():
+def test_a_sample_that_is_not_a_number_is_named():
     data = four_lines()
     data.train[3, 5, 1] = np.nan
-    with pytest.raises(SnnDeployError, match=r"0\.weight, 0\.bias are NaN or infinite after epoch 1"):
+    with pytest.raises(SnnDeployError, match=r"SD843 training data, sample 5: 1 of 80 values .* NaN or infinite"):
         train(snntorch_module(), data, epochs=2)
 
 
-def test_a_module_that_returns_its_membrane_too_is_refused():
-    with pytest.raises(SnnDeployError, match="tuple"):
-        train(snntorch_module(output=True), four_lines(), epochs=1)
+def test_a_loss_that_is_lost_is_named_with_its_batch():
+    """Sample 40 overflows the membranes: the batch that holds it is the first one without a number."""
+    data = four_lines()
+    data.train[:, 40] = 3e38
+    order = torch.randperm(64, generator=torch.Generator().manual_seed(3)).tolist()
+    module = snntorch_module()
+    before = 1 + order.index(40) // 8
+    with pytest.raises(SnnDeployError, match=rf"SD844 epoch 1, batch {before}: loss nan.* at learning rate 0\.1;"):
+        train(module, data, epochs=2, batch=8, seed=3, lr=0.1, loss="ce_max_membrane_loss", scheduler="none", clip=1.0)
+    assert all(torch.isfinite(each).all() for each in module.parameters())
+
+
+def test_a_module_that_returns_its_membrane_too_is_trained_alike():
+    found = []
+    for output in (False, True):
+        torch.manual_seed(5)
+        found.append(train(snntorch_module(output=output), four_lines(), epochs=3, batch=16, lr=0.02))
+    assert found[0] == found[1]
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")

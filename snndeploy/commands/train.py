@@ -1,0 +1,162 @@
+"""train: from a model file to a network that is proven, over hours that may be interrupted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from inspect import Parameter, signature
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from snndeploy.commands import options as opt
+from snndeploy.commands.labels import labelled
+from snndeploy.commands.output import progress, report, say, show
+from snndeploy.errors import Finding, error
+
+# settings of a run -> type, and what they are; where nothing is said, TRAIN of the model file holds
+SETTINGS: dict[str, tuple[type, str]] = {
+    "epochs": (int, "How often all samples are shown."),
+    "batch": (int, "Samples per update, over all processes."),
+    "lr": (float, "Learning rate."),
+    "optimizer": (str, "adam, adamw, adamax, nadam, radam, adagrad, rmsprop or sgd."),
+    "momentum": (float, "Of sgd and rmsprop."),
+    "weight_decay": (float, "As torch's optimizers have it."),
+    "scheduler": (str, "none, cosine, step, plateau or one-cycle."),
+    "gamma": (float, "Factor of step and plateau."),
+    "period": (int, "Epochs of step and plateau."),
+    "clip": (float, "Largest norm of all gradients together."),
+    "loss": (str, "rate, {ce_rate,ce_count,mse_count,ce_max_membrane,ce_last_membrane,mse_membrane}_loss."),
+    "scale": (float, "Of the loss rate."),
+    "rate_weight": (float, "Of the penalty on spike rates outside --rates."),
+    "seed": (int, "Of weights, order and all that is random."),
+    "validation": (float, "Share of the samples that is held back to choose the best epoch by."),
+    "patience": (int, "Epochs without improvement after which it stops; 0: never."),
+    "every": (int, "Batches between two checkpoints; 0: one per epoch."),
+    "devices": (int, "Processes, one device each."),
+    "precision": (str, "32-true or bf16-mixed."),
+    "workers": (int, "Processes that load samples of a Dataset."),
+}
+
+
+def trains(command: Callable[..., None]) -> Callable[..., None]:
+    """A command with a parameter `settings: dict` as one with an option for each, in front of --json."""
+
+    @wraps(command)
+    def run(**given: Any) -> None:
+        said = {name: given.pop(name) for name in SETTINGS}
+        command(settings={name: value for name, value in said.items() if value is not None}, **given)
+
+    own = signature(command, eval_str=True)
+    kept = [each.replace(kind=Parameter.KEYWORD_ONLY) for n, each in own.parameters.items() if n != "settings"]
+    options = [
+        Parameter(
+            name,
+            Parameter.KEYWORD_ONLY,
+            default=None,
+            annotation=Annotated[kind | None, typer.Option("--" + name.replace("_", "-"), help=what)],
+        )
+        for name, (kind, what) in SETTINGS.items()
+    ]
+    merged = [*kept[:-1], *options, kept[-1]]
+    run.__signature__ = own.replace(parameters=merged)  # type: ignore[attr-defined]
+    run.__annotations__ = {each.name: each.annotation for each in merged}
+    return run
+
+
+@trains
+def train(
+    model: Annotated[str, typer.Argument(help="file.py, file.py:function, or the name of a model.")],
+    out: Annotated[Path, typer.Option("--out", help="The folder of the run: checkpoints, logs, best.nir.")],
+    settings: dict[str, Any],
+    data: Annotated[
+        Path | None, typer.Option("--data", help=".npy or .npz, (time, sample, *shape); else the file's data().")
+    ] = None,
+    labels: Annotated[Path | None, typer.Option("--labels", help=".npy, whole numbers (sample,).")] = None,
+    test: Annotated[Path | None, typer.Option("--test", help="Samples that give the accuracy at the end.")] = None,
+    test_labels: Annotated[Path | None, typer.Option("--test-labels", help="Their labels.")] = None,
+    layout: Annotated[str | None, typer.Option("--layout", help="Of the samples: time-major or batch-major.")] = None,
+    device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.")] = "auto",
+    rates: Annotated[
+        list[str] | None,
+        typer.Option("--rates", help="Band of spikes per step, population=low:high; * for all; may be repeated."),
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint in --out.")] = False,
+    resume_previous: Annotated[
+        bool, typer.Option("--resume-previous", help="Go on from the checkpoint before the last one.")
+    ] = False,
+    capture: Annotated[
+        bool, typer.Option("--capture/--no-capture", help="Whether what is trained must be deployable.")
+    ] = True,
+    time: Annotated[
+        str | None, typer.Option("--time", help="Where the loop over time is: outside, inside, batch-first or held.")
+    ] = None,
+    dt: Annotated[float | None, typer.Option("--dt", help="Seconds per step.")] = None,
+    decision: Annotated[
+        str | None, typer.Option("--decision", help="spike-count, last-v or max-v; or output:rule.")
+    ] = None,
+    prove: Annotated[int, typer.Option("--prove", help="Samples that module and network are compared on.")] = 64,
+    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write event files for TensorBoard too.")] = False,
+    json: opt.Json = False,
+) -> None:
+    """Train a model, resume it after a kill, and deliver its best epoch as a proven .nir file."""
+    from snndeploy import verbs
+
+    given = None if data is None else _taught(data, labels)
+    held = None if test is None else _taught(test, test_labels)
+    bands = _bands(rates)
+    with progress("train", json) as update:
+        done = verbs.train(
+            model,
+            given,
+            out=out,
+            test=held,
+            layout=layout,
+            device=device,
+            resume="previous" if resume_previous else resume,
+            capture=capture,
+            time=time,
+            dt=dt,
+            decision=decision,
+            prove=prove,
+            tensorboard=tensorboard,
+            progress=update,
+            **settings,
+            **({"rates": bands} if bands else {}),
+        )
+    if not done.trained.first:
+        return
+    about = done.as_dict()
+    show({"run": str(out), "model": model, **about}, json, str(done))
+    fix = "train with --rates '*=0.01:0.5', or with more epochs"
+    if not json:
+        what = "it never spikes in the proof, which so says little about it"
+        report([Finding("SD317", f"population {name!r}", what, fix, "warning") for name in about["silent"]])
+    say(f"{out}: best.pt" + ("" if done.file is None else f", {done.file.name}"), json)
+
+
+def _taught(samples: Path, labels: Path | None) -> tuple[Any, Any]:
+    """Samples that have labels. Raises SD800 where there are none."""
+    held, classes = labelled(samples, labels)
+    if classes is None:
+        raise error("SD800", str(samples), "no labels are given", "name --labels, or store them in the .npz")
+    return held, classes
+
+
+def _bands(pairs: list[str] | None) -> dict[str, tuple[float, float]]:
+    """["lif1=0.02:0.3"] -> {"lif1": (0.02, 0.3)}. Raises SD800."""
+    found = {}
+    for pair in pairs or ():
+        name, _, band = pair.rpartition("=")
+        low, _, high = band.partition(":")
+        try:
+            found[name] = (float(low), float(high))
+        except ValueError:
+            name = ""
+        if not name:
+            raise error("SD800", f"--rates {pair}", "it is not of the form population=low:high", "--rates '*=0.01:0.5'")
+    return found
+
+
+COMMANDS = (train,)

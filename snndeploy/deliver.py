@@ -1,0 +1,155 @@
+"""Train a module and deliver it: the best epoch as a network in a `.nir` file, proven against the module."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from snndeploy import models
+from snndeploy.errors import Finding, VerdictError, error
+from snndeploy.network.arrays import equal
+from snndeploy.network.network import Network
+
+if TYPE_CHECKING:
+    from snndeploy.train.loop import Trained
+
+BEST = "best.nir"
+
+
+@dataclass(frozen=True, eq=False)
+class Delivered:
+    """What `train` did.
+
+    Attributes:
+        module: with the weights of the best epoch, in eval mode, on the CPU.
+        trained: losses, accuracies and rates; see `train.loop.Trained`.
+        network: what the module computes, proven; None: it was not to be captured, or another process has it.
+        file: the network's, in the folder of the run; None: there is no folder.
+    """
+
+    module: Any
+    trained: Trained
+    network: Network | None
+    file: Path | None
+
+    @property
+    def accuracy(self) -> float:
+        """On the test samples; NaN without."""
+        return self.trained.accuracy
+
+    @property
+    def history(self) -> tuple[Any, ...]:
+        return self.trained.history
+
+    def as_dict(self) -> dict[str, Any]:
+        done = self.trained
+        known = {} if self.network is None else self.network.provenance
+        return {
+            "epochs": len(done.history),
+            "best": done.best,
+            "stopped": done.stopped,
+            "loss": done.loss,
+            "accuracy": None if done.accuracy != done.accuracy else done.accuracy,
+            "history": [each._asdict() for each in done.history],
+            "rates": dict(done.rates),
+            "device": done.device,
+            "seconds": round(done.seconds, 2),
+            "network": None if self.file is None else str(self.file),
+            "proof": known.get("proof"),
+            "silent": [name for name in known.get("silent", "").split(", ") if name],
+        }
+
+    def __str__(self) -> str:
+        done = self.trained
+        last, best = done.history[-1], done.history[done.best - 1]
+        ended = ", stopped early" if done.stopped else ""
+        lines = [
+            f"{len(done.history)} epochs{ended} on {done.device}: loss {last.loss:.4f}, accuracy {last.accuracy:.1%}"
+        ]
+        if best.validation_accuracy is not None:
+            lines.append(f"best epoch {done.best}: {best.validation_accuracy:.1%} of the samples held back")
+        if done.accuracy == done.accuracy:
+            lines.append(f"test: {done.accuracy:.1%}")
+        lines += [f"  {name}: {rate:.4f} spikes per step and neuron" for name, rate in done.rates.items()]
+        if self.network is not None:
+            lines.append(f"module and network agree, {self.network.provenance['proof']}")
+        return "\n".join(lines)
+
+
+def train(
+    model: Any,
+    data: Any = None,
+    *,
+    dt: float | None = None,
+    decision: str | None = None,
+    time: Any = None,
+    capture: bool = True,
+    out: str | os.PathLike[str] | None = None,
+    prove: int = 64,
+    **settings: Any,
+) -> Delivered:
+    """See `snndeploy.verbs.train`.
+
+    Args:
+        dt: seconds per step; None: DT of the model file, or what Norse's cells have, or 1 ms.
+        decision, time: as for `snndeploy.capture`; the decision follows from the loss.
+        capture: False: train a module that cannot be deployed.
+        prove: samples that module and network are compared on.
+        settings: see `train.loop.train`; those of a model file's TRAIN hold where nothing is said.
+
+    Raises:
+        SnnDeployError, VerdictError: as `snndeploy.verbs.train`.
+    """
+    if prove < 1:
+        raise error("SD807", "prove", f"{prove} samples prove nothing", "prove=64")
+    module = model
+    if isinstance(model, (str, os.PathLike)):
+        name = os.fspath(model)
+        module, data, dt, settings = _of_file(name, data, dt, settings)
+    elif data is None:
+        raise error("SD807", "data", "there are none", "give (x, labels), or a model file that has data()")
+    from snndeploy.train.forwards import dt_of
+    from snndeploy.train.loop import train as run
+
+    folder = None if out is None else Path(out)
+    done = run(module, data, dt=dt, decision=decision, time=time, capture=capture, out=folder, **settings)
+    if done.network is None or not done.first:
+        return Delivered(module, done, None, None)
+    network = _proven(module, done, prove, dt_of(module, dt), time)
+    return Delivered(module, done, network, None if folder is None else _written(network, folder / BEST))
+
+
+def _of_file(name: str, data: Any, dt: float | None, given: dict[str, Any]) -> tuple[Any, Any, Any, dict[str, Any]]:
+    """Module, data, dt and settings of a model file; what the caller says goes first."""
+    file = models.load(name.rpartition(":")[0] if ".py:" in name else name)
+    settings = {**getattr(file, "TRAIN", {}), **given, "model": file.__file__}
+    if data is None and not hasattr(file, "data"):
+        raise error("SD804", name, "it has no data(), and no data are given", "--data x.npz; or write data()")
+    data = file.data() if data is None else data
+    return models.build_seeded(name, settings.get("seed", 0)), data, dt or getattr(file, "DT", None), settings
+
+
+def _proven(module: Any, done: Trained, prove: int, dt: float, time: Any) -> Network:
+    """The network of the trained module, and both run on real samples."""
+    from snndeploy.conform.proven import proven
+    from snndeploy.frontends.arguments import INPUT
+
+    sources = done.sources
+    assert sources is not None
+    assert done.network is not None
+    inputs, _ = (sources.test or sources.validation or sources.train).first(prove)
+    sample: Any = {name: x.numpy() for name, x in inputs.items()}
+    return proven(module, sample[INPUT] if set(sample) == {INPUT} else sample, dt, done.network.decision, time=time)
+
+
+def _written(network: Network, path: Path) -> Path:
+    """Writes the network and reads it again. Raises SD810 where it is another one then."""
+    from snndeploy.frontends.nir import read, write
+
+    write(network, path)
+    if not equal(network.with_(source=None), read(path).with_(source=None)):
+        what = "the network in it is not the one that was written"
+        raise VerdictError(Finding("SD810", str(path), what, "report this module: files must be exact"))
+    return path

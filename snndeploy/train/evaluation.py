@@ -1,0 +1,76 @@
+"""How well a module does on samples that it does not learn from: in eval mode, in float32."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from snndeploy.errors import error
+from snndeploy.train.batches import Batch, Source
+from snndeploy.train.forwards import Forward
+from snndeploy.train.losses import LOSSES, chosen
+from snndeploy.train.processes import part_of, summed
+from snndeploy.train.settings import Settings
+from snndeploy.train.unrolled import Signals
+
+
+@dataclass(frozen=True)
+class Score:
+    """Mean loss, share of right decisions, and spikes per step and neuron of each population."""
+
+    loss: float
+    accuracy: float
+    rates: Mapping[str, float]
+
+
+def placed(batch: Batch, device: Any) -> tuple[dict[str, Tensor], Tensor]:
+    """A batch on the device, its inputs in float32."""
+    inputs = {name: x.to(device, non_blocking=True).float() for name, x in batch.inputs.items()}
+    return inputs, batch.labels.to(device, non_blocking=True)
+
+
+def output_of(signals: Signals, batch: Batch) -> Tensor:
+    """What the loss looks at, (time, batch, class).
+
+    Raises:
+        SnnDeployError SD807: it has no classes, or SD843: fewer than the labels say.
+    """
+    if signals.output.ndim < 3 or signals.output.shape[1] != batch.size:
+        what = f"the module's output is {tuple(signals.output.shape)}, not (time, {batch.size}, class)"
+        raise error("SD807", "train", what, "return the spikes, or say where the loop over time is: time=... (--time)")
+    out = signals.output.flatten(2)
+    high = int(batch.labels.max())
+    if high >= out.shape[2] or int(batch.labels.min()) < 0:
+        at = int(batch.labels.argmax() if high >= out.shape[2] else batch.labels.argmin())
+        what = f"its label is {int(batch.labels[at])}, the module decides among {out.shape[2]} classes"
+        raise error("SD843", f"sample {batch.index[at]}", what, "number the classes from 0")
+    return out
+
+
+@torch.no_grad()
+def evaluate(forward: Forward, source: Source, how: Settings, fabric: Any) -> Score:
+    """The score on all samples of a source; each process looks at its part."""
+    module = forward.unrolled
+    was = module.training
+    module.eval()
+    loss, right, count, steps = 0.0, 0.0, 0.0, 0.0
+    spikes = dict.fromkeys(forward.sizes, 0.0)
+    for batch in source.epoch(0, 0, part_of(fabric)):
+        if batch.weight:
+            inputs, labels = placed(batch, fabric.device)
+            signals = module(inputs)
+            out = output_of(signals, batch)
+            loss += LOSSES[how.loss].of(out, labels, how.scale).item() * batch.size
+            right += float((chosen(out, forward.decision) == labels).sum())
+            count += batch.size
+            steps += batch.size * len(out)
+            for name, each in signals.counts.items():
+                spikes[name] += float(each.sum())
+    module.train(was)
+    loss, right, count, steps, *sums = summed(fabric, [loss, right, count, steps, *spikes.values()])
+    rates = {name: s / (steps * size) for (name, size), s in zip(forward.sizes.items(), sums, strict=True)}
+    return Score(loss / count, right / count, rates)

@@ -1,0 +1,98 @@
+"""The folder of a run: its checkpoints and logs, and whether they belong to what is to be trained."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+from snndeploy.errors import Finding, error, raise_errors
+from snndeploy.files import short
+from snndeploy.train import checkpoint
+from snndeploy.train.logs import Logs
+from snndeploy.train.processes import gathered
+from snndeploy.train.settings import Settings
+from snndeploy.train.state import State
+
+Resume = bool | Literal["previous"]
+
+
+class Run:
+    """A folder; only the first process writes there.
+
+    Args:
+        about: hashes of what is trained and with which data, and the device.
+
+    Raises:
+        SnnDeployError SD802: it cannot be made. SD801, SD841: no whole checkpoint to resume. SD842: it holds another
+            run, or one with other settings.
+    """
+
+    def __init__(
+        self, folder: Path, how: Settings, about: Mapping[str, Any], resume: Resume, fabric: Any, tensorboard: bool
+    ):
+        self.folder, self.how, self.about, self.fabric = folder, how, dict(about), fabric
+        self.first = fabric.global_rank == 0
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as problem:
+            raise error("SD802", str(folder), f"the folder cannot be made ({short(problem)})", "choose another") from (
+                problem
+            )
+        self.saved = checkpoint.load(folder, resume == "previous") if resume else None
+        if self.saved is not None:
+            self._check(self.saved)
+        elif (folder / checkpoint.LAST).exists():
+            fix = "resume=True (--resume) goes on with it; or name another folder"
+            raise error("SD842", str(folder), "it holds a run already", fix)
+        fabric.barrier()
+        self.logs: Logs | None = None
+        if self.first:
+            checkpoint.sweep(folder)
+            lengths, step = (self.saved["logs"], self.saved["state"]["step"]) if self.saved else (None, 0)
+            self.logs = Logs(folder, lengths, tensorboard, step)
+
+    def _check(self, saved: Mapping[str, Any]) -> None:
+        found = self.how.differing(saved["settings"])
+        for name, own in self.about.items():
+            if saved["about"].get(name) != own:
+                what = f"it is {own}, the run was begun with {saved['about'].get(name)}"
+                found.append(Finding("SD842", name, what))
+        fix = "resume with what the run was begun with, or begin another one in another folder"
+        raise_errors(Finding(f.code, f"{self.folder}: {f.where}", f.what, fix) for f in found)
+
+    def resume(self, module: torch.nn.Module, optimizer: Any, schedule: Any) -> State:
+        """Everything as it was at the checkpoint; a new state where there is none."""
+        if self.saved is None:
+            return State()
+        module.load_state_dict(self.saved["module"])
+        optimizer.load_state_dict(self.saved["optimizer"])
+        schedule.load_state_dict(self.saved["schedule"])
+        checkpoint.set_random_state(self.saved["random"][self.fabric.global_rank])
+        return State.of(self.saved["state"])
+
+    def save(self, state: State, module: torch.nn.Module, optimizer: Any, schedule: Any) -> None:
+        """Writes a checkpoint; every process comes here. Raises SD840."""
+        random = gathered(self.fabric, checkpoint.random_state())
+        if not self.first or self.logs is None:
+            return
+        checkpoint.save(
+            self.folder,
+            {
+                "settings": self.how.as_dict(),
+                "about": self.about,
+                "versions": {"torch": str(torch.__version__)},
+                "state": state.as_dict(),
+                "module": module.state_dict(),
+                "optimizer": optimizer.state_dict(),
+                "schedule": schedule.state_dict(),
+                "random": random,
+                "logs": self.logs.lengths(),
+            },
+        )
+
+    def close(self) -> None:
+        if self.logs is not None:
+            self.logs.close()
