@@ -19,7 +19,7 @@ help:
 	@echo "make lint     ruff and mypy"
 	@echo "make readme   write the tables of README.md again"
 	@echo "make classes  measure every neuron class on every engine again (minutes), for the README"
-	@echo "make bench    measure how fast the engines are (minutes; build/bench.json)"
+	@echo "make bench    measure how fast the engines are (minutes; build/bench.json), for the README"
 	@echo "make wheel    build the wheel into dist/"
 	@echo "make clean    remove what was built; .venv stays"
 
@@ -56,7 +56,9 @@ classes: $(READY)
 	@$(BIN)/python -m snndeploy.report.readme README.md
 
 bench: $(READY)
-	@$(BIN)/python benchmarks/bench.py
+	@$(BIN)/python benchmarks/bench.py --output build/bench.json
+	@$(BIN)/python -m snndeploy.report.bench_tables build/bench.json
+	@$(BIN)/python -m snndeploy.report.readme README.md
 
 wheel: $(READY)
 	@$(BIN)/python -m build --wheel

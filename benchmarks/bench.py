@@ -14,7 +14,7 @@ import warnings
 from importlib import import_module
 from pathlib import Path
 
-PARTS = ("csnn", "nmnist", "recurrent")
+PARTS = ("csnn", "nmnist", "recurrent", "scaling", "memory", "gpu")
 
 
 def main() -> None:
@@ -23,18 +23,22 @@ def main() -> None:
     parser.add_argument("--only", action="append", choices=PARTS, help="one part, or several; the others stay")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--threads", type=int, default=min(2, os.cpu_count() or 1))
+    parser.add_argument("--data", type=Path, help="the folder shared/data; beside the repository if left out")
     parser.add_argument("--output", type=Path, default=Path("build/bench.json"))
     given = parser.parse_args()
     # before anything that reads them is imported
     for name in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS"):
         os.environ[name] = str(given.threads)
     warnings.simplefilter("ignore")
+    import recordings
     import torch
     from speed.machine import machine
     from speed.row import Settings
 
     from snndeploy.files import replacing
 
+    if given.data is not None:
+        recordings.DATA = given.data
     torch.set_num_threads(given.threads)
     about = machine()
     settings = Settings(given.quick, 1 if given.quick else given.repeats, about["int8"])

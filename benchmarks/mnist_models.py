@@ -48,11 +48,11 @@ def in_norse() -> nn.Module:
     return SequentialState(hidden, cell(), out, cell())
 
 
-def train_model(framework: str, test: int) -> tuple[Network, Data, float]:
-    """The captured network, its data, and its accuracy on the first `test` test digits."""
+def train_model(framework: str) -> tuple[Network, Data, float]:
+    """The captured network, its data, and its accuracy on the 10,000 test digits."""
     torch.manual_seed(0)
     module = {"snntorch": in_snntorch, "norse": in_norse}[framework]()
-    data = mnist_data(STEPS, test=test)
+    data = mnist_data(STEPS)
     trained = train(module, data, seed=0, **SETTINGS[framework])
     network = sd.capture(module, data.test[:, :64], DT, decision="spike-count")
     return network, data, trained.accuracy

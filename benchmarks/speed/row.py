@@ -32,7 +32,8 @@ class Row:
         value: None where it could not be measured here; `note` says why.
         bound: "most" or "least": which side of the goal is good.
         times: of everything that ran for it.
-        compared, differing: bits of spikes, u and v that were held against the reference in the same run.
+        points: of a curve, (x, seconds).
+        compared, differing: spikes, u and v that were held against the reference in the same run.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Row:
     compared: int | None = None
     differing: int | None = None
     note: str = ""
+    points: tuple[tuple[float, float], ...] = ()
 
     @property
     def met(self) -> bool | None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from snndeploy.errors import CODES
 from snndeploy.files import replacing
-from snndeploy.report import classes_table, hostile_table, instances_table, quantisation_tables
+from snndeploy.report import bench_tables, classes_table, hostile_table, instances_table, quantisation_tables
 from snndeploy.report.markdown import table
 
 
@@ -29,6 +29,7 @@ def tables() -> dict[str, str]:
         "methods": methods(),
         "quantisation": quantisation_tables.quantisation(),
         "bits": quantisation_tables.bits(),
+        "bench": bench_tables.summary(),
         "hostile": hostile_table.summary(),
     }
 
