@@ -42,8 +42,8 @@ def open_data(network: Network, given: Any, labels: Any = None, spool: Path | No
     """(source, labels or None) of what a caller names as data.
 
     Args:
-        given: a path to a .npy or .npz file or to a folder of them; an array; or a mapping by input of paths and
-            arrays. A .npz or a folder may also hold `labels`.
+        given: a path to a .npy or .npz file or to a folder of them; an array; a mapping by input of paths and
+            arrays; or a `Source`. A .npz or a folder may also hold `labels`.
         labels: the class of each sample, an array or a path.
         spool: folder into which a compressed .npz may be unpacked; None: it is read into memory.
 
@@ -53,6 +53,8 @@ def open_data(network: Network, given: Any, labels: Any = None, spool: Path | No
     """
     names = [each.name for each in network.given]
     inside: Any = None
+    if isinstance(given, Source):
+        return given, labels
     if isinstance(given, Mapping):
         source, inside = _mapping(names, dict(given), spool)
     elif isinstance(given, (str, os.PathLike)):

@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Generator
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
+from dataclasses import replace
 from typing import Any
 
 from snndeploy.errors import error
@@ -21,6 +22,8 @@ from snndeploy.shards.task import Failure, Task, work
 
 # how often a shard that was at work when a process died is run again
 RETRIES = 2
+# so many shards that kill every process stop the run: it is not the shard
+DEADLY = 2
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 Range = tuple[int, int]
 Done = tuple[Range, Failure | bytes | None]
@@ -52,6 +55,7 @@ def processes(task: Task, todo: list[Range], path: Callable[[int], str], workers
     """
     packed = _pack(task)
     left = list(reversed(todo))
+    deadly = 0
     while left:
         suspects: list[Range] = []
         died = ""
@@ -75,15 +79,21 @@ def processes(task: Task, todo: list[Range], path: Callable[[int], str], workers
                     else:
                         yield each, future.result()
         for each in sorted(suspects):
-            yield each, _alone(packed, each, path(each[0]), died)
+            outcome = _alone(packed, each, path(each[0]), died)
+            if isinstance(outcome, Failure) and not outcome.alone:
+                deadly += 1
+                outcome = replace(outcome, alone=deadly < DEADLY)
+            yield each, outcome
 
 
-def _alone(packed: bytes, shard: Range, path: str, died: str) -> Failure | None:
+def _alone(packed: bytes, shard: Range, path: str, died: str) -> Failure | bytes | None:
     for _ in range(RETRIES):
         with Pool(packed, 1, threads_each(1)) as pool:
-            problem = pool.submit(shard, path).exception()
+            future = pool.submit(shard, path)
+            problem = future.exception()
             if problem is None:
-                return None
+                outcome: Failure | bytes | None = future.result()
+                return outcome
             if not isinstance(problem, BrokenExecutor):
                 raise problem
             died = _how(problem)

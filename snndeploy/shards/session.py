@@ -131,7 +131,7 @@ def _size(task: Task, how: How, parts: Path | None) -> int:
 
 
 def _run(task: Task, folder: Folder, todo: list[Range], how: How) -> None:
-    """A bad sample stops its own shard, anything else stops them all."""
+    """What is wrong with one shard alone is said when the others are done; anything else stops them all."""
     total = task.source.samples
     done = total - sum(stop - start for start, stop in todo)
     found: list[Finding] = []
@@ -149,7 +149,7 @@ def _run(task: Task, folder: Folder, todo: list[Range], how: How) -> None:
                 _store(folder, start, outcome)
             elif outcome is not None:
                 found += outcome.findings
-                if not outcome.data or len(found) >= MOST:
+                if not outcome.alone or len(found) >= MOST:
                     raise (MissingEngineError if outcome.exit_code == 3 else SnnDeployError)(found)
             done += stop - start
             tell(done, total)

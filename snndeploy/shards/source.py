@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -22,8 +22,9 @@ from snndeploy.network.arrays import Array
 Block = dict[str, Array]
 
 
+@runtime_checkable
 class Source(Protocol):
-    """A data set: `samples` samples of `steps` steps."""
+    """A data set: `samples` samples of `steps` steps. A class of your own with these members can be given as data."""
 
     @property
     def steps(self) -> int: ...

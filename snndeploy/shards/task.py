@@ -45,11 +45,11 @@ class Task(ABC):
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a shard was not done. data: its samples are at fault, so that other shards may still be run."""
+    """Why a shard was not done. alone: it is the only one as far as one can tell, so that the others may be run."""
 
     findings: tuple[Finding, ...]
     exit_code: int = 2
-    data: bool = False
+    alone: bool = False
 
 
 def work(task: Task, start: int, stop: int, path: str | None, block: Block | None = None) -> Failure | bytes | None:
@@ -65,12 +65,12 @@ def work(task: Task, start: int, stop: int, path: str | None, block: Block | Non
     try:
         given = task.source.load(start, stop) if block is None else block
     except SnnDeployError as problem:
-        return Failure(problem.findings, problem.exit_code, data=True)
+        return Failure(problem.findings, problem.exit_code, alone=True)
     try:
         header, arrays = task.members(given)
     except SnnDeployError as problem:
         wrong = bad_samples(task, given, start)
-        return Failure(wrong, 2, data=True) if wrong else Failure(problem.findings, problem.exit_code)
+        return Failure(wrong, 2, alone=True) if wrong else Failure(problem.findings, problem.exit_code)
     header |= {"samples": [start, stop], "digest": digest(given)}
     members = {"header": np.frombuffer(json.dumps(header).encode(), np.uint8), **arrays}
     if path is None:
