@@ -171,6 +171,7 @@ CODES: dict[str, str] = {
     "SD820": "a worker died",
     "SD821": "finished shards belong to another run",
     "SD822": "a work folder is in use",
+    "SD823": "a cluster cannot be used",
     "SD824": "files of a data set do not fit together",
     # training
     "SD840": "a run cannot be written down",

@@ -430,6 +430,7 @@ def evaluate(
     raw: bool = False,
     shard_size: int | None = None,
     workers: int = 1,
+    scheduler: str | None = None,
     memory: int | str | None = None,
     fresh: bool = False,
     progress: Callable[[int, int], None] | None = None,
@@ -451,6 +452,7 @@ def evaluate(
             decisions and accuracy alone; None: nothing is written, and there is nothing to go on from.
         shard_size: samples per shard; None: what `memory` allows, 256 at most.
         workers: processes; 1: this process. Each gets cores / workers threads. One that dies is tried again.
+        scheduler: tcp://host:port of a Dask scheduler, whose workers then run the shards.
         memory: bytes ("2GiB") for the arrays of all shards at work; None: half of what is free.
         fresh: remove what an earlier call left, and begin again.
         progress: called with (samples done, samples in all).
@@ -461,12 +463,13 @@ def evaluate(
     Raises:
         SnnDeployError: as `run`; a sample that does not fit is named by file and number, and the other shards are kept.
             SD808: one sample needs more memory. SD820: a worker died whenever it ran some shard. SD821: the finished
-            shards are of another call. SD822: another call is at work there. SD802: the disk is full or not writable.
+            shards are of another call. SD822: another call is at work there. SD823: the cluster cannot be used. SD802:
+            the disk is full or not writable.
     """
     from snndeploy.shards import How
     from snndeploy.shards import evaluate as over_shards
 
-    how = How(shard_size, workers, memory, fresh, progress)
+    how = How(shard_size, workers, memory, fresh, progress, scheduler)
     return over_shards(network, data, labels, engine, record, output, raw=raw, how=how, **options)
 
 
@@ -478,6 +481,7 @@ def compare_engines(
     *,
     shard_size: int | None = None,
     workers: int = 1,
+    scheduler: str | None = None,
     memory: int | str | None = None,
     fresh: bool = False,
     progress: Callable[[int, int], None] | None = None,
@@ -485,7 +489,7 @@ def compare_engines(
     """Runs a data set on several engines, shard by shard, and compares each with the first.
 
     Args:
-        data, shard_size, workers, memory, fresh, progress: as for `evaluate`.
+        data, shard_size, workers, scheduler, memory, fresh, progress: as for `evaluate`.
         output: a .json file for the comparisons; a run that was stopped goes on from where it ended.
 
     Returns:
@@ -498,7 +502,7 @@ def compare_engines(
     from snndeploy.shards import How
     from snndeploy.shards import compare_engines as over_shards
 
-    return over_shards(network, data, engines, output, how=How(shard_size, workers, memory, fresh, progress))
+    return over_shards(network, data, engines, output, how=How(shard_size, workers, memory, fresh, progress, scheduler))
 
 
 def compare(a: Trace | Path, b: Trace | Path) -> Comparison:

@@ -24,6 +24,9 @@ ShardSize = Annotated[
     int | None, typer.Option("--shard-size", help="Samples per shard; chosen by --memory if not said.")
 ]
 Workers = Annotated[int | None, typer.Option("--workers", help="Processes that run shards; 1 if not said.")]
+Scheduler = Annotated[
+    str | None, typer.Option("--scheduler", help="A Dask scheduler whose workers run the shards, tcp://host:port.")
+]
 Memory = Annotated[
     str | None,
     typer.Option("--memory", help="What all shards at work may take, 2GiB; half of what is free if not said."),

@@ -30,6 +30,7 @@ def run(
     labels: sharding.Labels = None,
     shard_size: sharding.ShardSize = None,
     workers: sharding.Workers = None,
+    scheduler: sharding.Scheduler = None,
     memory: sharding.Memory = None,
     fresh: sharding.Fresh = False,
     reading: opt.Reading = opt.UNSAID,
@@ -46,10 +47,10 @@ def run(
     if output is not None:
         check_output(output, (model, labels, *sharding.files(samples)))
     base.load(engine)
-    if sharding.needed(samples, output, (labels, shard_size, workers, memory, fresh)):
+    if sharding.needed(samples, output, (labels, shard_size, workers, scheduler, memory, fresh)):
         net = reading.of(model)
         with progress(engine, json) as update:
-            how = shards.How(shard_size, workers or 1, memory, fresh, sharding.paced(update))
+            how = shards.How(shard_size, workers or 1, memory, fresh, sharding.paced(update), scheduler)
             done = shards.evaluate(net, samples, labels, engine, words, output, raw=raw, how=how, **settings)
         summary = done.as_dict()
     else:
@@ -76,6 +77,7 @@ def compare(
     output: Annotated[Path | None, typer.Option("--output", "-o", help="The .json verdict to write.")] = None,
     shard_size: sharding.ShardSize = None,
     workers: sharding.Workers = None,
+    scheduler: sharding.Scheduler = None,
     memory: sharding.Memory = None,
     fresh: sharding.Fresh = False,
     reading: opt.Reading = opt.UNSAID,
@@ -102,7 +104,7 @@ def compare(
             base.load(name)
         net = reading.of(files[0])
         with progress(" ".join(names), json) as update:
-            how = shards.How(shard_size, workers or 1, memory, fresh, sharding.paced(update))
+            how = shards.How(shard_size, workers or 1, memory, fresh, sharding.paced(update), scheduler)
             found = shards.compare_engines(net, samples, names, output, how=how)
     else:
         form = "compare a.npz b.npz, or compare model.nir --input x.npy"

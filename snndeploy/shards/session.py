@@ -16,6 +16,7 @@ from snndeploy.files import check_output, load_arrays, replacing
 from snndeploy.network.arrays import Array
 from snndeploy.network.network import Network
 from snndeploy.shards import plan
+from snndeploy.shards.cluster import cluster
 from snndeploy.shards.folder import Folder, earlier, parts_of, read_header, stamps, work_folder
 from snndeploy.shards.opening import MOST, open_data, spooled
 from snndeploy.shards.pool import Range, here, processes
@@ -34,6 +35,7 @@ class How:
     memory: int | str | None = None
     fresh: bool = False
     progress: Progress | None = None
+    scheduler: str | None = None
 
     def __post_init__(self) -> None:
         if self.workers < 1 or (self.shard_size is not None and self.shard_size < 1):
@@ -55,7 +57,7 @@ def opened(network: Network, data: Any, labels: Any, how: How) -> Iterator[Opene
     """The data set that a caller names. Raises as `open_data`, and SD102, SD103, SD111 for labels."""
     with tempfile.TemporaryDirectory(prefix="snndeploy-", ignore_cleanup_errors=True) as spool:
         source, found = open_data(network, data, labels, Path(spool))
-        if how.workers > 1:
+        if how.workers > 1 and how.scheduler is None:
             source = spooled(source, Path(spool))
         yield Opened(source, _classes(network, found, source.samples), Path(spool))
 
@@ -141,9 +143,14 @@ def _run(task: Task, folder: Folder, todo: list[Range], how: How) -> None:
     def path(start: int) -> str:
         return str(folder.shard(start))
 
-    one = how.workers == 1 or len(todo) < 2
+    if how.scheduler is not None and todo:
+        running = cluster(task, todo, how.scheduler)
+    elif how.workers > 1 and len(todo) > 1:
+        running = processes(task, todo, path, how.workers)
+    else:
+        running = here(task, todo, path)
     # closed at once where this loop is left, so that no process outlives it
-    with contextlib.closing(here(task, todo, path) if one else processes(task, todo, path, how.workers)) as outcomes:
+    with contextlib.closing(running) as outcomes:
         for (start, stop), outcome in outcomes:
             if isinstance(outcome, bytes):
                 _store(folder, start, outcome)

@@ -14,6 +14,7 @@ from snndeploy.engines import trace_file
 from snndeploy.errors import SnnDeployError
 from snndeploy.network import Decision
 from snndeploy.shards import plan
+from snndeploy.shards.source import digest
 
 RECORD = ("spikes", "u", "v")
 
@@ -231,3 +232,20 @@ def test_bytes_as_people_write_them(text, count):
 def test_what_is_no_number_of_bytes(text):
     with pytest.raises(SnnDeployError, match="SD800"):
         plan.parse_bytes(text)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "float32", "float64", "bool"])
+def test_a_digest_is_of_values_not_of_types(dtype, x):
+    assert digest({"in": x.astype(dtype)}) == digest({"in": x})
+    other = x.astype(dtype)
+    other[7, 3].flat[2] = 1 - other[7, 3].flat[2] if dtype != "bool" else not other[7, 3].flat[2]
+    assert digest({"in": other}) != digest({"in": x})
+    assert digest({"in": x[:, :-1]}) != digest({"in": x})
+    assert digest({"y": x}) != digest({"in": x})
+
+
+def test_a_digest_of_numbers():
+    x = np.array([[0.5, -0.0], [3.0, 0.0]])
+    assert digest({"in": x}) == digest({"in": np.array([[0.5, 0.0], [3, 0]])})
+    assert digest({"in": x}) != digest({"in": np.array([[0.5, 0.0], [2, 0]])})
+    assert digest({"in": x}) != digest({"in": x.T})
