@@ -3,57 +3,80 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from snndeploy.engines.torch.kernels.cells import rows, scan
+from snndeploy.engines.torch.kernels.float_cells import float_cells
 from snndeploy.engines.torch.kernels.integer_cells import integer_cells
-from snndeploy.network.arrays import Array
 from snndeploy.network.network import Network, Population, Projection
+from snndeploy.network.registers import Registers
 
 
 class Fused:
-    """State of a population, which `advance` moves on. Threads may do so with different ones at a time."""
+    """State of a population, which `advance` moves on. Threads may do so with different ones at a time.
 
-    def __init__(self, network: Network, population: Population, batch: int, inner: Sequence[Projection]):
-        self.shape, self.batch = population.shape, batch
-        self.spiking = population.rule.spiking
-        self.cells = integer_cells(network, population, inner)
-        self.state = self.cells.start(batch)
+    Args:
+        inner: projections of the population onto itself that are to be computed here; it has to spike then.
+        dtype: of the float form.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        population: Population,
+        batch: int,
+        inner: Sequence[Projection] = (),
+        dtype: torch.dtype = torch.float32,
+    ):
+        self.shape, self.batch, rule = population.shape, batch, population.rule
+        self.spiking = rule.spiking
+        self.value: Tensor | None = None
+        if isinstance(rule, Registers):
+            self.cells = integer_cells(network, population, inner)
+            self.drive_type = torch.int32
+        else:
+            self.cells = float_cells(network, population, "float32" if dtype == torch.float32 else "float64", inner)
+            self.drive_type = dtype
+            if rule.spiking and np.any(rule.value != 1):
+                self.value = torch.tensor(rule.value, dtype=dtype)
+        self.receptors = self.cells.options.receptors
+        self.work = self.cells.start(batch)
 
     @property
     def reach(self) -> int:
-        """How many steps back the population feeds itself."""
+        """How many steps back the population feeds itself here."""
         return self.cells.back.reach
 
     def advance(
-        self, start: int, drive: Sequence[Tensor | None], before: Tensor | None, record: tuple[str, ...]
+        self, start: int, steps: int, drive: Sequence[Tensor | None], before: Tensor | None, record: tuple[str, ...]
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Takes `drive: (steps, batch, *shape)` per receptor; returns what is emitted, and what is to be recorded.
+        """Steps `start`...; returns what is emitted (bool where that is 0 or 1), and what is to be recorded.
 
         Args:
-            drive: in the type of the states (int32 in the integer form); None where nothing arrives.
+            drive: `(steps, batch, *shape)` of `drive_type` for each receptor; None where nothing arrives.
             before: what was emitted in the last `reach` steps, where there are any.
         """
-        steps = next(len(each) for each in drive if each is not None)
-        past = None if before is None else before.numpy() != 0
         u, v = "u" in record, "v" in record or not self.spiking
+        past = None if before is None else before.numpy() != 0
         out = rows(self.cells, steps, self.batch, past, u, v)
-        scan(self.cells, start, [None if x is None else x.numpy() for x in drive], self.state, out)
+        scan(self.cells, start, [None if x is None else x.numpy() for x in drive], self.work, out)
         whole = (steps, self.batch, *self.shape)
-
-        def tensor(array: Array, dtype: Any = None) -> Tensor:
-            return torch.from_numpy(array.reshape(whole) if dtype is None else array.reshape(whole).astype(dtype))
-
+        spikes = torch.from_numpy(out.spikes[self.reach :]).reshape(whole)
+        membrane = torch.from_numpy(out.v).reshape(whole) if v else spikes
         kept = {}
-        spikes = tensor(out.spikes[self.reach :])
         if self.spiking and "spikes" in record:
             kept["spikes"] = spikes
         if u:
-            kept["u"] = tensor(out.u[0], np.int64)
+            currents = torch.from_numpy(out.u).reshape(self.receptors, *whole)
+            kept["u"] = self._wide(currents[0] if self.receptors == 1 else currents.movedim(0, 2))
         if "v" in record:
-            kept["v"] = tensor(out.v, np.int64)
-        return spikes if self.spiking else tensor(out.v), kept
+            kept["v"] = self._wide(membrane)
+        if not self.spiking:
+            return membrane, kept
+        return spikes if self.value is None else spikes * self.value, kept
+
+    def _wide(self, x: Tensor) -> Tensor:
+        return x.to(torch.int64) if x.dtype == torch.int32 else x

@@ -37,6 +37,10 @@ def neurons(population: Population, batch: int, settings: Settings) -> Neurons:
     return FloatNeurons(population.rule, population.shape, batch, settings)
 
 
+def receptors(population: Population) -> int:
+    return 1 if isinstance(population.rule, Registers) else len(population.rule.receptors)
+
+
 class Emissions:
     """What sources emit in the current chunk, and as many steps before it as the longest delay needs."""
 
@@ -76,46 +80,73 @@ class Group:
 
     def __init__(self, network: Network, names: tuple[str, ...], links: dict[str, Link], batch: int, by: Settings):
         self.names = names
-        self.neurons = {name: neurons(network.population[name], batch, by) for name in names}
         self.shapes = {name: (batch, *network.shapes[name]) for name in names}
         into = [(links[p.name], p) for name in names for p in network.into(name)]
         self.outer = [(link, p) for link, p in into if p.source not in names]
         self.inner = {name: [(link, p) for link, p in into if p.target == name and p.source in names] for name in names}
         self.device = by.device
-        only = self.neurons[names[0]]
-        self.fused: Fused | None = None
-        if len(names) == 1 and isinstance(only, IntegerNeurons) and by.device.type == "cpu":
-            self.fused = Fused(network, network.population[names[0]], batch, [p for _, p in self.inner[names[0]]])
+        self.receptors = {name: receptors(network.population[name]) for name in names}
+        # all steps in one kernel; None: step by step, for loops over several populations and of what does not spike
+        one = len(names) == 1 and (network.population[names[0]].rule.spiking or not self.inner[names[0]])
+        self.alone = names[0] if one else None
+        self.fused: dict[str, Fused] = {}
+        self.neurons: dict[str, Neurons] = {}
+        for name in names:
+            population = network.population[name]
+            if by.device.type == "cpu":
+                inner = [p for _, p in self.inner[name]] if self.alone else []
+                self.fused[name] = Fused(network, population, batch, inner, by.dtype)
+            else:
+                self.neurons[name] = neurons(population, batch, by)
+
+    def _driven(self, steps: int, emissions: Emissions) -> dict[str, list[Tensor | None]]:
+        """What arrives from outside the group."""
+        drive: dict[str, list[Tensor | None]] = {name: [None] * count for name, count in self.receptors.items()}
+        for link, p in self.outer:
+            arrived, so_far = link(emissions.late(p.source, 0, steps, p.delay)), drive[p.target][p.receptor]
+            drive[p.target][p.receptor] = arrived if so_far is None else so_far + arrived
+        return drive
 
     def advance(self, start: int, steps: int, emissions: Emissions, record: tuple[str, ...], tape: Tape) -> None:
         """Computes steps `start`...`start + steps - 1`."""
-        drive: dict[str, list[Tensor]] = {}
-        for name, cells in self.neurons.items():
-            receptors = 1 if isinstance(cells, IntegerNeurons) else len(cells.rule.receptors)
-            drive[name] = [torch.zeros((), dtype=cells.drive_type, device=self.device)] * receptors
-        for link, p in self.outer:
-            arrived, so_far = link(emissions.late(p.source, 0, steps, p.delay)), drive[p.target][p.receptor]
-            drive[p.target][p.receptor] = so_far + arrived if so_far.ndim else arrived
-        for name, shape in self.shapes.items():
-            drive[name] = [rows.expand(steps, *shape) for rows in drive[name]]
-        if self.fused is not None:
-            name = self.names[0]
-            reach = self.fused.reach
-            before = emissions.late(name, 0, reach, reach) if reach else None
-            out, kept = self.fused.advance(start, drive[name], before, record)
-            emissions.put(name, 0, out)
-            for what, rows in kept.items():
-                tape.setdefault((what, name), []).append(rows)
+        drive = self._driven(steps, emissions)
+        if self.alone is not None and self.fused:
+            self._fused(self.alone, start, 0, steps, drive[self.alone], emissions, record, tape)
             return
         for i in range(steps):
-            for name, cells in self.neurons.items():
-                now = [rows[i] for rows in drive[name]]
+            for name in self.names:
+                now = [None if rows is None else rows[i : i + 1] for rows in drive[name]]
                 for link, p in self.inner[name]:
-                    now[p.receptor] = now[p.receptor] + link(emissions.late(p.source, i, 1, p.delay))[0]
-                emissions.put(name, i, cells.step(start + i, now)[None])
+                    arrived, so_far = link(emissions.late(p.source, i, 1, p.delay)), now[p.receptor]
+                    now[p.receptor] = arrived if so_far is None else so_far + arrived
+                if self.fused:
+                    self._fused(name, start, i, 1, now, emissions, record, tape)
+                    continue
+                cells = self.neurons[name]
+                silence = torch.zeros((), dtype=cells.drive_type, device=self.device).expand(self.shapes[name])
+                emitted = cells.step(start + i, [silence if rows is None else rows[0] for rows in now])
+                emissions.put(name, i, emitted[None])
                 for what in record:
                     if what != "spikes" or cells.spiking:
                         tape.setdefault((what, name), []).append(cells.recorded(what)[None])
+
+    def _fused(
+        self,
+        name: str,
+        start: int,
+        at: int,
+        steps: int,
+        drive: list[Tensor | None],
+        emissions: Emissions,
+        record: tuple[str, ...],
+        tape: Tape,
+    ) -> None:
+        reach = self.fused[name].reach
+        before = emissions.late(name, 0, reach, reach) if reach else None
+        out, kept = self.fused[name].advance(start + at, steps, drive, before, record)
+        emissions.put(name, at, out)
+        for what, rows in kept.items():
+            tape.setdefault((what, name), []).append(rows)
 
 
 Tape = dict[tuple[str, str], list[Tensor]]

@@ -1,41 +1,10 @@
-"""What every Numba kernel does around its step: blocks of cells in and out of the work array, rows, feedback."""
+"""What every Numba kernel does around its step: rows out of the work array, and feedback."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from numba import njit
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def fill(work: Any, numbers: Any, states: Any, low: Any, count: Any, block: Any) -> None:
-    """Cells `low`... and the numbers of their neurons, name after name, `block` cells at a time."""
-    size, names, kept = numbers.shape[1], numbers.shape[0], states.shape[0]
-    width = len(work) // ((count + block - 1) // block)
-    i = 0
-    while i < count:
-        n = (low + i) % size
-        m = min(count - i, size - n, block - i % block)
-        to = i // block * width + i % block
-        for k in range(names):
-            for j in range(m):
-                work[to + k * block + j] = numbers[k, n + j]
-        for k in range(kept):
-            for j in range(m):
-                work[to + (names + k) * block + j] = states[k, low + i + j]
-        i += m
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def keep(work: Any, names: Any, states: Any, low: Any, count: Any, block: Any) -> None:
-    """The states of cells `low`... out of the work array, where they come after `names` numbers."""
-    width = len(work) // ((count + block - 1) // block)
-    for i in range(0, count, block):
-        m = min(block, count - i)
-        for k in range(states.shape[0]):
-            at = i // block * width + (names + k) * block
-            for j in range(m):
-                states[k, low + i + j] = work[at + j]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

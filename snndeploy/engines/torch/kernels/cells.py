@@ -1,9 +1,9 @@
 """A population as arrays, and a kernel that moves it on: what is the same for both forms and all compilers.
 
-    scan(info, x0, x1, ..., numbers, states, spikes, u_rows, v_rows[, p_rows, back, fed])
+    scan(info, x0, x1, ..., work, spikes, u_rows, v_rows[, p_rows, back, fed])
 
-Cells are samples · neurons, in this order. `x<k>` (steps · cells) is what arrives at receptor k; `numbers` (names,
-neurons) and `states` (names, cells) are those of `options`; `spikes` (past + steps, cells), flattened, is written from
+Cells are samples · neurons, in this order. `x<k>` (steps · cells) is what arrives at receptor k; `work` holds what the
+cells remember and their numbers; `spikes` (past + steps, cells), flattened, is written from
 row `past` on; the rows (receptors or 1, steps · cells) are written unless they are empty.
 """
 
@@ -19,6 +19,7 @@ import numpy as np
 from snndeploy.engines.torch.kernels import numba_source
 from snndeploy.engines.torch.kernels.feedback import Feedback
 from snndeploy.engines.torch.kernels.modules import load
+from snndeploy.engines.torch.kernels.numba_source import layout
 from snndeploy.engines.torch.kernels.options import FLAGS, Options, numbers, states
 from snndeploy.network.arrays import Array
 
@@ -48,8 +49,16 @@ class Cells:
         return int(self.numbers.shape[1])
 
     def start(self, batch: int) -> Array:
-        """The state before the first step, (names, cells)."""
-        return np.ascontiguousarray(np.tile(self.initial, (1, batch)))
+        """The work array before the first step. What feeds itself starts a new block with each sample."""
+        plan = layout(self.options)
+        span, spans = (self.size, batch) if len(self.back.links) else (batch * self.size, 1)
+        blocks = -(-span // plan.block)
+        work = np.zeros((spans, blocks, len(plan.names), plan.block), self.options.form)
+        room = np.zeros((spans, blocks * plan.block), self.options.form)
+        for k, row in enumerate([*self.numbers, *self.initial]):
+            room[:, :span] = np.resize(row, span)
+            work[:, :, k] = room.reshape(spans, blocks, plan.block)
+        return work.reshape(-1)
 
 
 def pack(
@@ -101,20 +110,20 @@ def rows(cells: Cells, steps: int, batch: int, before: Array | None, u: bool, v:
     )
 
 
-def scan(cells: Cells, first: int, drive: Sequence[Array | None], state: Array, out: Rows) -> None:
-    """Steps `first`... of a population; `state` moves on. Threads may do this with different states at a time.
+def scan(cells: Cells, first: int, drive: Sequence[Array | None], work: Array, out: Rows) -> None:
+    """Steps `first`... of a population; `work` moves on. Threads may do this with different ones at a time.
 
     Args:
         drive: for each receptor, (steps, cells), or None where nothing arrives.
     """
     o, past = cells.options, cells.back.reach
-    steps, count = out.spikes.shape[0] - past, state.shape[1]
+    steps, count = out.spikes.shape[0] - past, out.spikes.shape[1]
     flags = [cells.flags[name] for name in FLAGS] if o.general else []
     info = np.array([steps, count, cells.size, first, past, *cells.onsets, *flags], np.int64)
     fed = np.array([each is not None for each in drive])
     idle: Array = np.zeros(0 if o.general else steps * count, o.form)
     arrived = [idle if x is None else np.ascontiguousarray(x, o.form).reshape(-1) for x in drive]
-    given: list[Any] = [info, *arrived, cells.numbers, state, out.spikes.reshape(-1)]
+    given: list[Any] = [info, *arrived, work, out.spikes.reshape(-1)]
     given += [out.u.reshape(len(out.u), -1), out.v.reshape(1, -1)]
     if o.general:
         back = cells.back

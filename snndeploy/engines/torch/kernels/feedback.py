@@ -73,7 +73,7 @@ def feedback(network: Network, projections: Sequence[Projection], size: int, dty
             indptr, indices, data = matrix.indptr.astype(np.int64), matrix.indices, matrix.data
         starts.append(indptr + first)
         targets.append(indices)
-        weights.append(data * np.repeat(value, np.diff(indptr)))
+        weights.append(data.astype(dtype) * np.repeat(value.astype(dtype), np.diff(indptr)))
         links.append((p.delay, 0 if p.format is None else p.format.exponent, p.receptor, int(dense)))
         first += len(data)
     return Feedback(

@@ -1,11 +1,12 @@
 """A step as source for Numba: cells (samples · neurons) block by block, all steps of a block while it is in cache.
 
-What a block needs lies in one work array, at distances that are known when it is compiled: the compiler then sees that
+What a block needs lies together, at distances that are known when it is compiled: the compiler then sees that
 nothing overlaps and computes many neurons per instruction.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -25,10 +26,10 @@ MODULE = Template("""\
 import numpy as np
 from numba import njit
 
-from snndeploy.engines.torch.kernels.blocks import arriving, copy, fill, keep
+from snndeploy.engines.torch.kernels.blocks import arriving, copy
 
 # $version
-BLOCK, WIDTH, NUMBERS = $block, $width, $numbers
+BLOCK, WIDTH = $block, $width
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -36,14 +37,13 @@ def scan($arguments):
     steps, cells, size, first, past = info[0], info[1], info[2], info[3], info[4]
     span = BLOCK
 $prepare
-    work = np.zeros((span + BLOCK - 1) // BLOCK * WIDTH, np.$form)
+    begin = 0
     for low in range(0, cells, span):
         count = min(span, cells - low)
-        fill(work, numbers, states, low, count, BLOCK)
         for t in range(steps):
 $arrive
             for block in range(0, count, BLOCK):
-                base = np.uint64(block // BLOCK * WIDTH)
+                base = np.uint64(begin + block // BLOCK * WIDTH)
                 left = np.uint64(min(BLOCK, count - block))
                 row = np.uint64(t * cells + low + block)
                 out = np.uint64((past + t) * cells + low + block)
@@ -51,7 +51,7 @@ $load
                 for n in range(left):
 $step
 $record
-        keep(work, NUMBERS, states, low, count, BLOCK)
+        begin += (count + BLOCK - 1) // BLOCK * WIDTH
 """)
 
 
@@ -62,10 +62,19 @@ def operation(op: str, kind: Kind, args: list[str]) -> str:
     return f"np.int32({text})" if kind == "whole" else text
 
 
-def block_size(o: Options, slots: int) -> int:
-    """Cells per block, a power of two."""
+@dataclass(frozen=True)
+class Layout:
+    """The work array: block after block; in each, `block` cells of one name after those of another."""
+
+    names: tuple[str, ...]
+    block: int
+
+
+def layout(o: Options) -> Layout:
+    """Numbers and states; in general kernels also what arrives, and p."""
+    names = (*numbers(o), *states(o), *([*(f"x{k}" for k in range(o.receptors)), "p"] if o.general else []))
     width = 8 if o.form == "float64" else 4
-    return max(128, 1 << (CACHE // (slots * width)).bit_length() - 1)
+    return Layout(names, max(128, 1 << (CACHE // (len(names) * width)).bit_length() - 1))
 
 
 @cache
@@ -78,8 +87,7 @@ def source(o: Options) -> str:
     """A module with one function, `scan`. See `cells` for its arguments."""
     several = range(o.receptors)
     drives = [f"x{k}" for k in several]
-    slots = [*numbers(o), *states(o), *(drives if o.general else []), *(["p"] if o.general else [])]
-    block = block_size(o, len(slots))
+    slots, block = layout(o).names, layout(o).block
     place = {name: f"work[base + np.uint64({k * block}) + n]" for k, name in enumerate(slots)}
     leaves = {name: f"{name}[row + n]" for name in drives} | place
     leaves |= {name: name for name in (*FLAGS, "biased", *(f"on{k}" for k in several))}
@@ -122,10 +130,9 @@ def source(o: Options) -> str:
     return MODULE.substitute(
         block=block,
         width=block * len(slots),
-        numbers=len(numbers(o)),
         version=version(),
         arguments=", ".join(
-            ["info", *drives, "numbers", "states", "spikes", "u_rows", "v_rows"] + ["p_rows", "back", "fed"] * o.general
+            ["info", *drives, "work", "spikes", "u_rows", "v_rows"] + ["p_rows", "back", "fed"] * o.general
         ),
         form=o.form,
         prepare=text(prepare, 1),
