@@ -14,7 +14,7 @@ import warnings
 from importlib import import_module
 from pathlib import Path
 
-PARTS = ("csnn", "nmnist", "recurrent", "scaling", "memory", "gpu")
+PARTS = ("csnn", "nmnist", "recurrent", "scaling", "memory", "onnx", "gpu")
 
 
 def main() -> None:
@@ -41,7 +41,7 @@ def main() -> None:
         recordings.DATA = given.data
     torch.set_num_threads(given.threads)
     about = machine()
-    settings = Settings(given.quick, 1 if given.quick else given.repeats, about["int8"])
+    settings = Settings(given.quick, 1 if given.quick else given.repeats, about["int8"], given.threads)
     held = json.loads(given.output.read_text()) if given.only and given.output.exists() else {}
     parts = held.get("parts", {})
     for name in given.only or PARTS:

@@ -15,6 +15,7 @@ from speed.timing import in_turns, ratio
 from torch import Tensor, nn
 
 import snndeploy as sd
+from snndeploy.network import Network
 
 STEPS, BATCH, INPUTS, HIDDEN, OUT = 250, 64, 700, 256, 20
 # of the input's bins hold a spike, about as in the spoken digits of Cramer et al., 2020
@@ -61,17 +62,22 @@ def spikes(steps: int, batch: int) -> Any:
     return (np.random.default_rng(SEED).random((steps, batch, INPUTS)) < ACTIVE).astype(np.uint8)
 
 
+def networks(name: str, x: Any) -> tuple[nn.Module, Network, Network]:
+    """Module, float form and integer form, for snnTorch or Norse."""
+    torch.manual_seed(SEED)
+    module = (InSnntorch() if name == "snntorch" else in_norse()).eval()
+    scaled(module)
+    network = sd.capture(module, x[:, :4].astype(np.float32), 1e-3, decision="spike-count")
+    return module, network, sd.quantize(network, TARGET, x[:, :4], "exponents")
+
+
 def rows(settings: Settings) -> list[Row]:
     steps, batch = (6, 2) if settings.quick else (STEPS, BATCH)
     x = spikes(steps, batch)
     floats = torch.from_numpy(x).float()
     found: list[Row] = []
     for name, forward in (("snntorch", loop), ("norse", whole)):
-        torch.manual_seed(SEED)
-        module = (InSnntorch() if name == "snntorch" else in_norse()).eval()
-        scaled(module)
-        network = sd.capture(module, x[:, :4].astype(np.float32), 1e-3, decision="spike-count")
-        integer = sd.quantize(network, TARGET, x[:, :4], "exponents")
+        module, network, integer = networks(name, x)
         times = in_turns(
             {
                 name: lambda module=module, forward=forward: forward(module, floats),

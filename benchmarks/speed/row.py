@@ -17,11 +17,13 @@ class Settings:
         quick: sizes at which nothing but the shape of the result means anything.
         repeats: rounds that are timed.
         int8: the processor has dot products of int8.
+        threads: of everything that is measured.
     """
 
     quick: bool
     repeats: int
     int8: bool
+    threads: int
 
 
 @dataclass(frozen=True)
