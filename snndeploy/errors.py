@@ -139,6 +139,8 @@ CODES: dict[str, str] = {
     "SD608": "the worst case overflows",
     "SD609": "a quantisation method is not known",
     "SD610": "no quantisation method fits the budget",
+    "SD611": "an input cannot be encoded so",
+    "SD612": "a value is beyond what its encoding holds",
     # engine lava
     "SD510": "Lava cannot hold a part of the network",
     "SD511": "a sum may leave Lava's 32 bits",

@@ -78,13 +78,14 @@ class Synapse(_Part):
     """Attributes:
     weight_bits: without sign. weight_exponent_max: largest left shift of a projection's sum.
     delay_max: steps beyond the one step that every projection costs.
-    input_kinds: as in `network.network.Input`.
+    input_kinds: as in `network.network.Input`. payload_bits: of the signed number that an event carries; 0: none.
     """
 
     weight_bits: Fact[WeightBits]
     weight_exponent_max: Fact[WeightExponent]
     delay_max: Fact[Annotated[int, Field(strict=True, ge=0, le=2**16)]]
     input_kinds: Fact[tuple[Literal["binary", "counts"], ...]]
+    payload_bits: Fact[Annotated[int, Field(strict=True, ge=0, le=53)]]
 
 
 class Core(_Part):

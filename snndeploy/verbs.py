@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from snndeploy.conform import Comparison
     from snndeploy.conform.budget import Budget
     from snndeploy.deliver import Delivered
+    from snndeploy.encoding.names import Named
     from snndeploy.engines import Trace
     from snndeploy.errors import Finding
     from snndeploy.frontends.onnx import Interface
@@ -217,6 +218,11 @@ def lint(network: Network, target: str | Target | None = None, data: Any = None)
     """
     from snndeploy.lint import lint as find
 
+    if network.encodings and isinstance(data, Mapping) and "labels" in data:
+        rest = {name: each for name, each in data.items() if name != "labels"}
+        data = {**_events(network, rest), "labels": data["labels"]}
+    else:
+        data = _events(network, data)
     return list(find(network, None if target is None else _target(target), data))
 
 
@@ -228,6 +234,7 @@ def quantize(
     uncertified: Literal["refuse", "allow"] = "refuse",
     cores: int | None = None,
     synapses: int | None = None,
+    encoding: Named | None = None,
 ) -> Network:
     """The integer form of a float network for a target; only exactly representable integers are emitted.
 
@@ -237,6 +244,7 @@ def quantize(
             them on halves of the calibration (`snndeploy.tuning.auto` returns what it tried too).
         cores, synapses: for "auto": the most cores, and synapses per weight (1 or 2; 2 if nothing is said).
         uncertified: "refuse" a network whose currents could wrap around (see `certify`), or "allow" it; "auto" refuses.
+        encoding: how real inputs, and counts where the target takes none, become events; see `encode`.
 
     Raises:
         SnnDeployError SD6xx: something has no integer form on this target, the calibration set is empty, the method is
@@ -247,11 +255,33 @@ def quantize(
     from snndeploy.quantize import quantize as to_integers
     from snndeploy.tuning import auto
 
+    if encoding is not None:
+        network = encode(network, target, calibration, encoding)
+    calibration = _events(network, calibration)
     if method == "auto":
         return auto(network, _target(target), calibration, cores, 2 if synapses is None else synapses).network
     if cores is not None or synapses is not None:
         raise error("SD609", f"method {method!r}", "cores and synapses are settings of auto", "leave them out")
     return to_integers(network, _target(target), calibration, method, uncertified)
+
+
+def encode(network: Network, target: str | Target, calibration: Any, encoding: Named) -> Network:
+    """A float network whose inputs are events, from one that takes real numbers or counts.
+
+    It carries its encodings: verbs and commands take what the network took before, and make the events themselves.
+    `snndeploy.encoding.costs` measures what each encoding changes; `quantize(..., encoding=...)` does it in one step.
+
+    Args:
+        calibration: (time, batch, *shape) input, or a mapping by name, on which the encodings choose their numbers.
+        encoding: "graded", "planes", "rate", "delta", or "counts" for what is exact on the target; settings behind a
+            colon ("graded:bits=4"); a mapping by input where they differ.
+
+    Raises:
+        SnnDeployError SD611: an input cannot be encoded so; SD606: no calibration; SD601: integer form.
+    """
+    from snndeploy.encoding import encode as with_events
+
+    return with_events(network, _target(target), calibration, encoding)
 
 
 def certify(
@@ -283,7 +313,7 @@ def certify(
     from snndeploy.quantize import certify as prove
 
     limits: dict[str, Any] = {"largest": largest, "steps": steps, "strict": strict, "search": search}
-    return prove(network, None if target is None else _target(target), data, **limits)
+    return prove(network, None if target is None else _target(target), _events(network, data), **limits)
 
 
 def compare_methods(
@@ -293,6 +323,7 @@ def compare_methods(
     methods: Iterable[str] | None = None,
     test: Any = None,
     labels: Any = None,
+    encoding: Named | None = None,
 ) -> list[Score]:
     """Methods of quantisation side by side: accuracy, decisions and spikes kept, synapses, axons, cores.
 
@@ -300,6 +331,7 @@ def compare_methods(
         calibration: (time, batch, *shape) input, from which the methods choose.
         methods: names as for `quantize`, without "auto"; None: all of them alone.
         test: what they are scored on; None: the calibration. labels: classes of these samples.
+        encoding: as for `quantize`; the row of the float network is then that of the float network on events.
 
     Returns:
         A row per method, behind the row of the float network; `snndeploy.tuning.table` prints them.
@@ -311,6 +343,9 @@ def compare_methods(
     from snndeploy.tuning import compare_methods as side_by_side
 
     chosen = list(METHODS) if methods is None else list(methods)
+    if encoding is not None:
+        network = encode(network, target, calibration, encoding)
+    calibration, test = _events(network, calibration), _events(network, test)
     return side_by_side(network, _target(target), calibration, chosen, test, labels)
 
 
@@ -347,8 +382,8 @@ def finetune(network: Network, target: str | Target, data: tuple[Any, Any], **se
     Args:
         network: the float form, quantised first; or an integer form.
         data: (samples, labels), samples as for `run`.
-        settings: test, reset, epochs, batch, lr, learn, surrogate, slope, seed, device, progress; see
-            `snndeploy.train.finetune`.
+        settings: encoding (as for `quantize`), test, reset, start, epochs, batch, lr, learn, surrogate, slope, seed,
+            device, progress; see `snndeploy.train.finetune`.
 
     Returns:
         `.network`, the integer form; `.stages`, the accuracy before and after; print it to read it.
@@ -356,8 +391,18 @@ def finetune(network: Network, target: str | Target, data: tuple[Any, Any], **se
     Raises:
         SnnDeployError: it cannot be quantised, a setting or a sample does not fit, or training left the registers.
     """
+    from snndeploy.encoding import encoded_as
     from snndeploy.train.finetune import finetune as train
 
+    start, encoding = settings.get("start"), settings.pop("encoding", None)
+    if encoding is not None:
+        network = encode(network, target, data[0], encoding)
+    elif start is not None:
+        network = encoded_as(network, start)
+    for name, held in (("data", data), ("test", settings.get("test"))):
+        if held is not None and network.encodings:
+            made = (_events(network, held[0]), held[1])
+            data, settings = (made, settings) if name == "data" else (data, {**settings, "test": made})
     return train(network, _target(target), data, **settings)
 
 
@@ -367,6 +412,7 @@ def budget(
     """Which part of `made = quantize(net, ...)` costs how much on `data`: decays, weights, thresholds, truncation.
 
     Each part alone, each left out, and what they do together beyond that: spikes that moved, decisions, accuracy.
+    Where `made` has encodings, "float" is the float network on the same events; `encoding.costs` says what these cost.
 
     Args:
         data: (time, batch, *shape) input. labels: class of each sample (batch,); without, no accuracy.
@@ -377,8 +423,10 @@ def budget(
         SnnDeployError SD209: the networks do not belong together; SD1xx: the data or the labels do not fit.
     """
     from snndeploy.conform.budget import budget as measure
+    from snndeploy.encoding import encoded_as
 
-    return measure(net, made, data, labels, engine, continuous)
+    net = encoded_as(net, made)
+    return measure(net, made, _events(net, data), labels, engine, continuous)
 
 
 def place(network: Network, target: str | Target) -> Placement:
@@ -404,7 +452,8 @@ def run(
     """Runs a network on one engine.
 
     Args:
-        spikes: (time, batch, *shape); for several inputs a mapping by name, or a tuple in the network's order.
+        spikes: (time, batch, *shape); for several inputs a mapping by name, or a tuple in the network's order. A
+            network with encodings takes what these take; `net.with_(encodings=())` takes the events.
         engine: "reference", "torch", "lava", "onnx", "snntorch" or "norse".
         record: of "spikes", "u", "v".
         raw: keep the engine's own time, latency included, instead of network time.
@@ -416,7 +465,7 @@ def run(
     """
     from snndeploy.engines import run as execute
 
-    return execute(network, spikes, engine, record, raw, progress, **options)
+    return execute(network, _events(network, spikes), engine, record, raw, progress, **options)
 
 
 def evaluate(
@@ -517,6 +566,15 @@ def compare(a: Trace | Path, b: Trace | Path) -> Comparison:
     from snndeploy.shards import compare_files
 
     return compare_files(a, b)
+
+
+def _events(network: Network, data: Any) -> Any:
+    """What the network itself takes, from what its encodings take."""
+    if data is None or not network.encodings:
+        return data
+    from snndeploy.encoding import events
+
+    return events(network, data)
 
 
 def _target(target: str | Target) -> Target:

@@ -19,6 +19,7 @@ LAYERS = (
     ("targets", "passes"),
     ("frontends",),
     ("engines",),
+    ("encoding",),
     ("quantize",),
     ("placement", "conform", "train"),
     ("tuning", "deliver"),

@@ -27,7 +27,7 @@ def test_every_number_of_a_shipped_target_has_a_source(name):
     target = targets.load(name)
     assert target.name == name
     found = dict(facts(target))
-    assert len(found) == 27
+    assert len(found) == 28
     assert all(len(fact.source) > 3 for fact in found.values())
 
 

@@ -32,11 +32,13 @@ def quantize(
     uncertified: Annotated[
         str, typer.Option("--uncertified", help="refuse or allow a network whose currents could wrap around.")
     ] = "refuse",
+    encoding: opt.Encoding = None,
     reading: opt.Reading = opt.UNSAID,
     json: opt.Json = False,
 ) -> None:
     """Round a float network to the registers of a target."""
     from snndeploy import targets, tuning, verbs
+    from snndeploy.encoding import costs, events
     from snndeploy.files import check_output, existing, inputs_of, load_arrays
     from snndeploy.network.table import render
 
@@ -46,16 +48,24 @@ def quantize(
     samples = None if calibration is None else load_arrays(calibration, "calibration file")
     net = reading.of(model)
     chosen: Any = uncertified
+    wanted, asked = net, opt.encodings(encoding)
     document: dict[str, Any] = {"output": str(output), "target": chip.name, "method": method}
     with progress("quantize", json) as update, inputs_of(calibration):
+        if asked is not None:
+            net = verbs.encode(net, chip, samples, asked)
         if method == "auto":
-            found = tuning.auto(net, chip, samples, cores, 2 if synapses is None else synapses, update)
+            own = events(net, samples) if net.encodings else samples
+            found = tuning.auto(net, chip, own, cores, 2 if synapses is None else synapses, update)
             integers, document["auto"] = found.network, found.as_dict()
         else:
             integers = verbs.quantize(net, chip, samples, method, chosen, cores=cores, synapses=synapses)
         update(1, 1)
+        encoded = costs(wanted, integers, samples) if integers.encodings and not wanted.encodings else []
     verbs.write(integers, output)
     text = render(integers) if method != "auto" else f"{found}\n\n{render(integers)}"
+    if encoded:
+        document["encodings"] = [each.as_dict() for each in encoded]
+        text = "\n".join([*map(str, encoded), "", text])
     show(document | {"network": describe(integers)}, json, text)
     say(f"{output}: integers of {chip.name}", json)
 

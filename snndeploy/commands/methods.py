@@ -27,11 +27,13 @@ def methods(
     decision: Annotated[
         str | None, typer.Option("--decision", help="For a file that has none: spike-count, last-v or max-v.")
     ] = None,
+    encoding: opt.Encoding = None,
     reading: opt.Reading = opt.UNSAID,
     json: opt.Json = False,
 ) -> None:
     """Compare methods of quantisation: what each keeps, and what it costs on the chip."""
-    from snndeploy import targets, tuning
+    from snndeploy import targets, tuning, verbs
+    from snndeploy.encoding import events
     from snndeploy.files import existing, inputs_of
     from snndeploy.frontends.said import decision_of
     from snndeploy.quantize import METHODS
@@ -45,7 +47,14 @@ def methods(
     if test is not None:
         scored, classes = labelled(test, labels, "test file", net.input)
     chosen = tuple(METHODS) if names is None else opt.words(names)
+    asked = opt.encodings(encoding)
     with progress("methods", json) as update, inputs_of(test or calibration):
+        if asked is not None:
+            net = verbs.encode(net, chip, samples, asked)
+        if net.encodings:
+            same = scored is samples
+            samples = events(net, samples)
+            scored = samples if same else events(net, scored)
         rows = tuning.compare_methods(net, chip, samples, chosen, scored, classes, update)
     document = {"model": str(model), "target": chip.name, "scores": [each.as_dict() for each in rows]}
     show(document, json, tuning.table(rows))

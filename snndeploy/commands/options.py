@@ -34,6 +34,14 @@ Unit = Annotated[
     str | None, typer.Option("--unit", help="Of the times in a file where it is open: s, ms or steps (of dt).")
 ]
 IgnoreBlock = Annotated[bool, typer.Option("--ignore-block", help="Read the plain fields alone, as other readers do.")]
+Encoding = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--encoding",
+        help="How real inputs become events: graded, planes, rate, delta, counts; settings behind a colon, "
+        "graded:bits=4. For one of several inputs x=rate; may be repeated.",
+    ),
+]
 KINDS = ("binary", "counts", "real")
 READING: dict[str, tuple[Any, Any]] = {
     "dt": (Dt, None),
@@ -132,6 +140,25 @@ def by_name(option: str, text: str | None, values: tuple[str, ...]) -> str | dic
         return None if text is None else choice(option, text, values)
     pairs = [each.rpartition("=") for each in words(text)]
     return {name.strip(): choice(option, value.strip(), values) for name, _, value in pairs}
+
+
+def encodings(given: Iterable[str] | None) -> str | dict[str, str] | None:
+    """["rate"] -> "rate"; ["x=rate", "y=graded:bits=4"] -> {"x": "rate", "y": "graded:bits=4"}.
+
+    Raises:
+        SnnDeployError SD800: one for all inputs stands beside others.
+    """
+    asked = list(given or ())
+    by: dict[str, str] = {}
+    for each in asked:
+        name, equals, text = each.partition("=")
+        if equals and ":" not in name:
+            by[name.strip()] = text.strip()
+        elif len(asked) > 1:
+            raise error("SD800", f"--encoding {each}", "it names no input, and there are several", "--encoding x=rate")
+        else:
+            return each
+    return by or None
 
 
 def words(text: str) -> tuple[str, ...]:

@@ -33,11 +33,14 @@ def run(
     scheduler: sharding.Scheduler = None,
     memory: sharding.Memory = None,
     fresh: sharding.Fresh = False,
+    events: Annotated[
+        bool, typer.Option("--events", help="The input is what the network's encodings make, not what they take.")
+    ] = False,
     reading: opt.Reading = opt.UNSAID,
     json: opt.Json = False,
 ) -> None:
     """Run a network on an engine."""
-    from snndeploy import engines, shards
+    from snndeploy import shards, verbs
     from snndeploy.engines import base, trace_file
     from snndeploy.files import check_output, existing, inputs_of, load_arrays
 
@@ -48,7 +51,7 @@ def run(
         check_output(output, (model, labels, *sharding.files(samples)))
     base.load(engine)
     if sharding.needed(samples, output, (labels, shard_size, workers, scheduler, memory, fresh)):
-        net = reading.of(model)
+        net = _taking(reading.of(model), events)
         with progress(engine, json) as update:
             how = shards.How(shard_size, workers or 1, memory, fresh, sharding.paced(update), scheduler)
             done = shards.evaluate(net, samples, labels, engine, words, output, raw=raw, how=how, **settings)
@@ -56,9 +59,9 @@ def run(
     else:
         assert isinstance(samples, Path)
         spikes = load_arrays(existing(samples, "input file"), "input file")
-        net = reading.of(model)
+        net = _taking(reading.of(model), events)
         with progress(engine, json) as update, inputs_of(samples):
-            trace = engines.run(net, spikes, engine, words, raw, update, **settings)
+            trace = verbs.run(net, spikes, engine, words, raw, update, **settings)
         if output is not None:
             trace_file.write(trace, output)
         summary = summarise(trace)
@@ -115,6 +118,11 @@ def compare(
         say(f"{output}: the verdict", json)
     if not document["agrees"]:
         raise typer.Exit(1)
+
+
+def _taking(network: Any, events: bool) -> Any:
+    """The network, or what it is without its encodings."""
+    return network.with_(encodings=()) if events else network
 
 
 def summarise(trace: Any) -> dict[str, Any]:

@@ -47,6 +47,7 @@ def finetune(
     slope: Annotated[float, typer.Option("--slope", help="Of the surrogate, per threshold.")] = 10.0,
     seed: Annotated[int, typer.Option("--seed", help="Of the order of the samples.")] = 0,
     device: Annotated[str, typer.Option("--device", help="cpu or cuda.")] = "cpu",
+    encoding: opt.Encoding = None,
     reading: opt.Reading = opt.UNSAID,
     json: opt.Json = False,
 ) -> None:
@@ -74,6 +75,7 @@ def finetune(
             test=held,
             reset=train_reset,
             start=begin,
+            encoding=opt.encodings(encoding),
             epochs=epochs,
             batch=batch,
             lr=lr,

@@ -27,6 +27,9 @@ def random_input(network: Network) -> dict[str, Array]:
             found[each.name] = (rng.random(size) < rate).astype(np.float64)
         elif each.kind == "counts":
             found[each.name] = rng.poisson(np.broadcast_to(2 * rate, size)).astype(np.float64)
+        elif each.kind == "signed":
+            drawn = rng.poisson(np.broadcast_to(2 * rate, size)) * rng.choice((-1, 1), size)
+            found[each.name] = drawn.astype(np.float64)
         else:
             drawn = rng.normal(0.2, 1.0, size) * 2 * rate
             found[each.name] = drawn.astype(np.float32).astype(np.float64)

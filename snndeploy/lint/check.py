@@ -12,14 +12,14 @@ import numpy as np
 from snndeploy.errors import Finding, Severity
 from snndeploy.lint.data import Data
 from snndeploy.network.arrays import Array
-from snndeploy.network.network import Network
+from snndeploy.network.network import COUNTED, Network
 from snndeploy.network.rule import Rule
 from snndeploy.passes import fold_gain, fold_values, merge_maps
 from snndeploy.quantize.activity import assumed
 from snndeploy.quantize.convert import prepared, refusals
 from snndeploy.quantize.drive import drive
 from snndeploy.quantize.problem import Problem
-from snndeploy.quantize.worst_case import arrivals
+from snndeploy.quantize.worst_case import arriving
 from snndeploy.targets import Target
 
 Needs = Literal["nothing", "a target", "data"]
@@ -54,8 +54,8 @@ class Subject:
         """The largest value of every source, as far as it is known: counts are at least 1."""
         most = dict.fromkeys(self.network.shapes, 1.0)
         if self.data is not None and self.data.inputs is not None:
-            counted = [each.name for each in self.network.inputs if each.kind == "counts"]
-            most |= {name: max(1.0, float(self.data.inputs[name].max())) for name in counted}
+            counted = [each.name for each in self.network.inputs if each.kind in COUNTED]
+            most |= {name: max(1.0, float(np.abs(self.data.inputs[name]).max())) for name in counted}
         return most
 
     @cached_property
@@ -76,10 +76,9 @@ class Subject:
         found = []
         for each in ready.populations:
             assert isinstance(each.rule, Rule)
-            into = ready.into(each.name)
-            arriving = arrivals(each.shape, into, ready.shapes, activity.largest)
-            drives = tuple(drive(p, activity) for p in into)
-            found.append(Problem(each.name, each.shape, each.rule, drives, self.target, activity, arriving))
+            comes = arriving(ready, each.name, activity.largest)
+            drives = tuple(drive(p, activity) for p in ready.into(each.name))
+            found.append(Problem(each.name, each.shape, each.rule, drives, self.target, activity, comes))
         return tuple(found)
 
 

@@ -22,7 +22,7 @@ from snndeploy.network.arrays import Array
 from snndeploy.network.network import Network, Population, Projection
 from snndeploy.network.registers import STATE_MAX, STATE_SHIFT, Registers
 from snndeploy.quantize.grid import realised_alpha, realised_beta
-from snndeploy.quantize.worst_case import arrivals
+from snndeploy.quantize.worst_case import arrivals, signed
 
 Interval = tuple[Array, Array]
 # what engines may round, relative
@@ -47,12 +47,12 @@ def _arrives(network: Network, p: Projection, heard: dict[str, Array]) -> Interv
     shape, source = network.shapes[p.target], network.input.get(p.source)
     most: Any = heard.get(p.source)
     if most is None:
-        plus, minus = arrivals(shape, (p,), network.shapes, {p.source: 1.0})
+        plus, minus = arrivals(shape, (p,), network.shapes, {p.source: 1.0}, signed(network))
         both = source is None or source.kind == "real"
         up = (plus > 0) | (both & (minus > 0))
         down = (minus > 0) | (both & (plus > 0))
         return np.where(down, -np.inf, 0.0), np.where(up, np.inf, 0.0)
-    plus, minus = arrivals(shape, (p,), network.shapes, {p.source: most})
+    plus, minus = arrivals(shape, (p,), network.shapes, {p.source: most}, signed(network))
     if source is not None and source.kind == "constant" and source.onset + p.delay == 0:
         return plus - minus, plus - minus
     return -minus - (p.format is not None and p.format.exponent < 0), plus

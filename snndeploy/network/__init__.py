@@ -1,5 +1,6 @@
 """What a network is: populations, projections, the exact update rule, what is legal."""
 
+from snndeploy.network.encodings import Delta, Encoding, Graded, Planes, Rate
 from snndeploy.network.maps import Conv, Dense, Flatten, Map, Pool, Reshape, Scale, Sparse
 from snndeploy.network.network import Decision, Input, Network, Population, Projection, Source
 from snndeploy.network.registers import AdaptationRegisters, Format, Registers
@@ -10,15 +11,20 @@ __all__ = [
     "AdaptationRegisters",
     "Conv",
     "Decision",
+    "Delta",
     "Dense",
+    "Encoding",
     "Flatten",
     "Format",
+    "Graded",
     "Input",
     "Map",
     "Network",
+    "Planes",
     "Pool",
     "Population",
     "Projection",
+    "Rate",
     "Receptor",
     "Refractory",
     "Registers",

@@ -51,7 +51,7 @@ def as_inputs(network: Network, given: Any) -> dict[str, Array]:
             order of the network's inputs.
 
     Returns:
-        int64 arrays for binary, counts and constant inputs, float64 ones for real inputs.
+        int64 arrays for binary, counts, signed and constant inputs, float64 ones for real inputs.
 
     Raises:
         SnnDeployError SD102, SD103, SD104, SD111, SD112: everything that does not fit, at once.
@@ -104,8 +104,10 @@ def as_inputs(network: Network, given: Any) -> dict[str, Array]:
             found.append(Finding("SD111", where, f"{other:g} is not 0 or 1", WAYS))
         elif each.kind == "counts" and ((array < 0).any() or (array != np.floor(array)).any()):
             found.append(Finding("SD111", where, "counts are whole numbers >= 0", WAYS))
-        elif each.kind == "counts" and array.max() > COUNT_MAX:
-            what = f"a count of {array.max():g} is beyond {COUNT_MAX:,}, where float64 is not exact"
+        elif each.kind == "signed" and (array != np.floor(array)).any():
+            found.append(Finding("SD111", where, "signed events are whole numbers", "encode real numbers"))
+        elif each.kind in ("counts", "signed") and np.abs(array).max() > COUNT_MAX:
+            what = f"a count of {np.abs(array).max():g} is beyond {COUNT_MAX:,}, where float64 is not exact"
             found.append(Finding("SD111", where, what, "give smaller counts"))
         else:
             arrays[each.name] = array.astype(np.float64 if each.kind == "real" else np.int64)

@@ -8,12 +8,15 @@ from functools import cached_property
 from typing import Any, Literal
 
 from snndeploy.network.arrays import Array
+from snndeploy.network.encoding import Encoding
 from snndeploy.network.maps import Map, Shape, chain_shape
 from snndeploy.network.registers import Format, Registers
 from snndeploy.network.rule import Rule
 
 Form = Literal["float", "integer"]
-InputKind = Literal["binary", "counts", "real", "constant"]
+InputKind = Literal["binary", "counts", "signed", "real", "constant"]
+# kinds of whole numbers other than 0 and 1
+COUNTED = ("counts", "signed")
 # of all inputs, or by name
 InputKinds = InputKind | Mapping[str, InputKind]
 
@@ -23,8 +26,8 @@ class Input:
     """Where events come in. Its array is `(time, batch, *shape)`.
 
     Attributes:
-        kind: "binary" 0 or 1; "counts" whole numbers >= 0; "real" anything finite; "constant" an axon that is
-            always on: the engines supply 1 from step `onset` on, the caller supplies nothing.
+        kind: "binary" 0 or 1; "counts" whole numbers >= 0; "signed" whole numbers; "real" anything finite;
+            "constant" an axon that is always on: the engines supply 1 from step `onset` on, the caller nothing.
     """
 
     name: str
@@ -105,6 +108,8 @@ class Network:
         decision: None where the network decides nothing.
         provenance: versions and settings of where it came from, strings only, for the reader.
         source: the captured module, if there is one in this process; never written to a file.
+        encodings: how what a caller has becomes the events of `inputs`; see `network.encoding`. Verbs and commands
+            take what the encodings take, `engines.run` takes the events.
     """
 
     dt: float
@@ -115,6 +120,7 @@ class Network:
     decision: Decision | None = None
     provenance: Mapping[str, str] = field(default_factory=dict)
     source: Source | None = field(default=None, compare=False, repr=False)
+    encodings: tuple[Encoding, ...] = ()
 
     @cached_property
     def form(self) -> Form:

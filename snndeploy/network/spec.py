@@ -13,6 +13,7 @@ import numpy as np
 from snndeploy.errors import Finding, SnnDeployError, raise_errors
 from snndeploy.network import registers as reg
 from snndeploy.network.arrays import Array
+from snndeploy.network.encodings import ENCODINGS
 from snndeploy.network.maps import Pool, Shape, chain_matrix
 from snndeploy.network.network import Network, Population, Projection
 from snndeploy.network.registers import Registers
@@ -182,6 +183,7 @@ def every_setting_is_one_that_exists(network: Network) -> Breaches:
         held: list[Any] = [rule, rule.reset]
         held += [rule.refractory, rule.adaptation, *(rule.receptors if isinstance(rule, Rule) else ())]
         parts += [(f"population {population.name!r}", each) for each in held]
+    parts += [(f"input {each.input!r}, its encoding", each) for each in network.encodings]
     for where, part in [*parts, ("decision", network.decision)]:
         if part is None:
             continue
@@ -317,6 +319,32 @@ def _joined_weights(network: Network, p: Projection, limits: tuple[int, int]) ->
         yield Finding("SD110", f"projection {p.name!r}", what, "pool without overlap, or quantise the float network")
 
 
+def every_encoding_feeds_inputs_that_are_there(network: Network) -> Breaches:
+    fed: Counter[str] = Counter()
+    for each in network.encodings:
+        where = f"input {each.input!r}, encoding {type(each).__name__}"
+        if type(each) not in ENCODINGS.values():
+            yield Finding("SD105", where, "it is none that exists", f"choose from {', '.join(ENCODINGS)}")
+            continue
+        wrong = each.problems()
+        if wrong:
+            yield Finding("SD105", where, f"it is set to {' and '.join(wrong)}")
+            continue
+        for made in each.made:
+            held = network.input.get(made.name)
+            fed[made.name] += 1
+            if held is None:
+                yield Finding("SD102", where, f"the network has no input {made.name!r} for its events")
+            elif (held.shape, held.kind) != (made.shape, made.kind):
+                what = (
+                    f"its events for {made.name!r} are {made.kind} {made.shape}, the input is {held.kind} {held.shape}"
+                )
+                yield Finding("SD103", where, what)
+    for name, times in fed.items():
+        if times > 1:
+            yield Finding("SD101", f"input {name!r}", f"{times} encodings make its events", "leave one")
+
+
 RULES: tuple[SpecRule, ...] = (
     names_are_unique_and_plain,
     every_reference_is_known,
@@ -331,6 +359,7 @@ RULES: tuple[SpecRule, ...] = (
     every_setting_is_one_that_exists,
     forms_are_not_mixed,
     integers_come_in,
+    every_encoding_feeds_inputs_that_are_there,
     every_register_holds_its_value,
     every_weight_is_on_its_grid,
 )

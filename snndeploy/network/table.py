@@ -127,6 +127,7 @@ def render(network: Network) -> str:
     if network.decision is not None:
         head += f", decides by {network.decision.rule} of {network.decision.population}"
     table = rows(network)
+    made = [f"input {each.input!r} is encoded: {each.said}" for each in network.encodings]
     widths = [max(len(row[i]) for row in table) for i in range(3)] if table else [0, 0, 0]
     lines = ["  ".join([*(cell.ljust(w) for cell, w in zip(row, widths, strict=False)), row[3]]) for row in table]
-    return "\n".join([head, *lines])
+    return "\n".join([head, *made, *lines])

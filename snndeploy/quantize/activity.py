@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from snndeploy.encoding.apply import largest as largest_events
 from snndeploy.engines.trace import Trace
 from snndeploy.network.arrays import Array
-from snndeploy.network.network import Network
+from snndeploy.network.network import COUNTED, Network
 
 # without calibration every source is taken to be active in one of ten steps
 ASSUMED_RATE = 0.1
@@ -25,7 +26,7 @@ class Activity:
 
     Attributes:
         mean, variance: of what each input or population emits, (*shape) by name.
-        largest: largest value that each emits.
+        largest: largest magnitude that each emits.
         lowest, highest: range of the stored membrane of each neuron by population; empty without calibration.
         rate: mean spikes per step of a population's neurons.
         steps: length of a sample.
@@ -49,9 +50,14 @@ def assumed(network: Network) -> Activity:
     on = {each.name for each in network.inputs if each.kind == "constant"}
     mean = {n: np.full(s, 1.0 if n in on else ASSUMED_RATE) for n, s in network.shapes.items()}
     variance = {n: np.full(s, 0.0 if n in on else ASSUMED_RATE * (1 - ASSUMED_RATE)) for n, s in network.shapes.items()}
-    largest = dict.fromkeys(network.shapes, 1.0)
+    largest = {**dict.fromkeys(network.shapes, 1.0), **counted(network)}
     rate = {each.name: ASSUMED_RATE for each in network.populations}
     return Activity(mean, variance, largest, {}, {}, rate, ASSUMED_STEPS)
+
+
+def counted(network: Network) -> dict[str, float]:
+    """The largest event of inputs that an encoding makes, whatever the calibration holds of them."""
+    return {name: float(value) for name, value in largest_events(network).items()}
 
 
 def measured(network: Network, inputs: Mapping[str, Any]) -> tuple[Activity, Trace]:
@@ -65,9 +71,9 @@ def measured(network: Network, inputs: Mapping[str, Any]) -> tuple[Activity, Tra
     first: dict[str, Array] = {name: np.zeros(shape) for name, shape in network.shapes.items()}
     second: dict[str, Array] = {name: np.zeros(shape) for name, shape in network.shapes.items()}
     largest: dict[str, float] = {
-        name: float(given[name].max()) if name in given and network.input[name].kind == "counts" else 1.0
+        name: float(np.abs(given[name]).max()) if name in given and network.input[name].kind in COUNTED else 1.0
         for name in network.shapes
-    }
+    } | counted(network)
     lowest: dict[str, Array] = {each.name: np.full(each.shape, np.inf) for each in network.populations}
     highest: dict[str, Array] = {each.name: np.full(each.shape, -np.inf) for each in network.populations}
     shown: Trace | None = None

@@ -7,18 +7,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from snndeploy.encoding.apply import largest as largest_events
 from snndeploy.engines.trace import Trace
 from snndeploy.errors import Finding, SnnDeployError, raise_errors
 from snndeploy.network import spec
 from snndeploy.network.arrays import Array
 from snndeploy.network.inputs import as_inputs
-from snndeploy.network.network import Network, Population, Projection
+from snndeploy.network.network import COUNTED, Network, Population, Projection
 from snndeploy.passes import constants, fold_gain, fold_values, merge_maps, reset_to_zero, sequential
 from snndeploy.quantize import build, rules
 from snndeploy.quantize.activity import Activity, assumed, measured
 from snndeploy.quantize.certificate import Uncertified, certified, overflow
 from snndeploy.quantize.methods import find
 from snndeploy.quantize.methods.base import Method
+from snndeploy.quantize.pairs import paired, single, single_inputs
 from snndeploy.quantize.search import search
 from snndeploy.targets import Target, load
 
@@ -85,12 +89,17 @@ def study(network: Network, target: Target, calibration: Any = None) -> Study:
         inputs = None if calibration is None else as_inputs(network, calibration)
     except SnnDeployError as problem:
         found += [Finding("SD606", f"calibration, {f.where}", f.what, f.fix) for f in problem.findings]
-    for counted in (each for each in network.inputs if each.kind == "counts" and calibration is None):
+    known = largest_events(network)
+    for each in network.inputs:
+        if each.kind not in COUNTED or calibration is not None or each.name in known:
+            continue
         what = "it counts events, and nothing says how many there are at most"
-        found.append(Finding("SD606", f"input {counted.name!r}", what, "give calibration spikes"))
+        found.append(Finding("SD606", f"input {each.name!r}", what, "give calibration spikes"))
     raise_errors(found)
-    ready = prepared(network)
-    activity, evidence = (assumed(ready), None) if inputs is None else measured(ready, inputs)
+    ready = prepared(single(network))
+    activity, evidence = assumed(ready), None
+    if inputs is not None:
+        activity, evidence = measured(ready, single_inputs(ready, inputs))
     return Study(network, ready, target, inputs, activity, evidence)
 
 
@@ -123,7 +132,9 @@ def integers(about: Study, by: Method, uncertified: Uncertified = "refuse") -> N
         projections=tuple(projections),
         provenance={**_provenance(network, chip, about.inputs), "method": by.name},
     )
-    return certified(spec.check(made_of), chip, largest, uncertified)
+    made_of = paired(made_of, network)
+    most = {**largest, **largest_events(made_of)}
+    return certified(spec.check(made_of), chip, most, uncertified)
 
 
 def refusals(network: Network, target: Target) -> list[Finding]:
@@ -146,6 +157,8 @@ def prepared(network: Network) -> Network:
 def _provenance(network: Network, target: Target, inputs: Mapping[str, Array] | None) -> dict[str, str]:
     sizes = {} if inputs is None else {n: a.shape for n, a in inputs.items() if network.input[n].kind != "constant"}
     said = "; ".join(f"{name} {'×'.join(map(str, shape))}" for name, shape in sizes.items()) or "none"
-    most = {n: int(a.max()) for n, a in (inputs or {}).items() if network.input[n].kind == "counts"}
+    most = {n: int(np.abs(a).max()) for n, a in (inputs or {}).items() if network.input[n].kind in COUNTED}
+    most |= {n: value for n, value in largest_events(network).items() if network.input[n].kind in COUNTED}
     bound = {f"largest count of {name}": str(value) for name, value in most.items()}
-    return {**network.provenance, "target": target.name, "calibration": said, **bound}
+    made = {f"encoding of {each.input}": each.said for each in network.encodings}
+    return {**network.provenance, "target": target.name, "calibration": said, **bound, **made}

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from snndeploy.encoding import encoded_as
 from snndeploy.errors import error
 from snndeploy.network.arrays import Array
 from snndeploy.network.maps import Map, Shape
@@ -58,6 +59,7 @@ def report(wanted: Network, made: Network) -> list[Row]:
     Raises:
         SnnDeployError SD209: the networks do not belong together, or are not one of each form.
     """
+    wanted = encoded_as(wanted, made)
     ready = prepared(wanted) if wanted.form == "float" else wanted
     known = frozenset(p.name for p in ready.projections)
     parts: dict[str, list[Projection]] = {}

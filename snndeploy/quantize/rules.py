@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from snndeploy.errors import Finding, SnnDeployError
+from snndeploy.network.encodings import ENCODINGS
 from snndeploy.network.network import Network
 from snndeploy.network.registers import DECAY_UNITY
 from snndeploy.network.rule import Rule
@@ -33,7 +34,10 @@ def every_input_is_of_a_kind_that_the_target_takes(network: Network, target: Tar
     for each in network.inputs:
         if each.kind in kinds or each.kind == "constant":
             continue
-        fix = "feed 0 and 1, one event per step" if each.kind == "counts" else "encode it as spikes (rate, delta)"
+        if each.kind == "signed" and target.synapse.payload_bits.value:
+            continue
+        ways = "encoding='counts', exact; or feed 0 and 1, one event per step"
+        fix = ways if each.kind == "counts" else f"choose an encoding: {', '.join(ENCODINGS)}"
         what = f"it is {each.kind}; {target.name} takes {' and '.join(kinds)}"
         yield Finding("SD207", f"input {each.name!r}", what, fix)
 

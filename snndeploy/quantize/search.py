@@ -37,7 +37,7 @@ from snndeploy.quantize.drive import Drive, drive
 from snndeploy.quantize.grid import formats, mantissas
 from snndeploy.quantize.problem import UNIT, Problem
 from snndeploy.quantize.rounding import rounded
-from snndeploy.quantize.worst_case import arrivals
+from snndeploy.quantize.worst_case import arriving
 from snndeploy.targets import Target
 
 PER_OCTAVE = 32
@@ -157,5 +157,14 @@ def search(network: Network, name: str, target: Target, activity: Activity, evid
     each = network.population[name]
     assert isinstance(each.rule, Rule)
     drives = tuple(drive(p, activity) for p in network.into(name))
-    arriving = arrivals(each.shape, network.into(name), network.shapes, activity.largest)
-    return Search(name, each.shape, each.rule, drives, target, activity, arriving, network, evidence)
+    return Search(
+        name,
+        each.shape,
+        each.rule,
+        drives,
+        target,
+        activity,
+        arriving(network, name, activity.largest),
+        network,
+        evidence,
+    )

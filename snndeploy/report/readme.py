@@ -27,6 +27,7 @@ def tables() -> dict[str, str]:
         "engines": engines(),
         "lint": lint(),
         "methods": methods(),
+        "encodings": encodings(),
         "quantisation": quantisation_tables.quantisation(),
         "bits": quantisation_tables.bits(),
         "bench": bench_tables.summary(),
@@ -95,6 +96,13 @@ def methods() -> str:
     from snndeploy.quantize import METHODS
 
     return table(("method", "what it does"), [(f"`{each.name}`", each.summary) for each in METHODS.values()])
+
+
+def encodings() -> str:
+    """How values become events, by the registry."""
+    from snndeploy.network.encodings import ENCODINGS
+
+    return table(("encoding", "what it makes of a value"), [(f"`{n}`", each.summary) for n, each in ENCODINGS.items()])
 
 
 def main(path: Path) -> None:

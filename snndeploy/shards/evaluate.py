@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from snndeploy.encoding import events
 from snndeploy.engines import Trace, base, run, trace_shards
 from snndeploy.engines.trace import wanted
 from snndeploy.engines.trace_file import GROUPS
@@ -58,7 +59,7 @@ class Running(Task):
         }
 
     def members(self, given: Block) -> Members:
-        trace = run(self.network, given, self.engine, self.record, self.raw, **dict(self.options))
+        trace = run(self.network, events(self.network, given), self.engine, self.record, self.raw, **dict(self.options))
         header = {
             "engine": trace.engine,
             "dtype": trace.dtype,

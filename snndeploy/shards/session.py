@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from snndeploy.encoding.apply import raw
 from snndeploy.errors import Finding, MissingEngineError, SnnDeployError, error, raise_errors
 from snndeploy.files import check_output, load_arrays, replacing
 from snndeploy.network.arrays import Array
@@ -56,7 +57,7 @@ class Opened:
 def opened(network: Network, data: Any, labels: Any, how: How) -> Iterator[Opened]:
     """The data set that a caller names. Raises as `open_data`, and SD102, SD103, SD111 for labels."""
     with tempfile.TemporaryDirectory(prefix="snndeploy-", ignore_cleanup_errors=True) as spool:
-        source, found = open_data(network, data, labels, Path(spool))
+        source, found = open_data(raw(network), data, labels, Path(spool))
         if how.workers > 1 and how.scheduler is None:
             source = spooled(source, Path(spool))
         yield Opened(source, _classes(network, found, source.samples), Path(spool))

@@ -11,10 +11,10 @@ from typing import IO, Any
 
 import numpy as np
 
+from snndeploy.encoding import events
 from snndeploy.errors import Finding, SnnDeployError
 from snndeploy.files import replacing
 from snndeploy.network.arrays import Array
-from snndeploy.network.inputs import as_inputs
 from snndeploy.network.network import Network
 from snndeploy.shards.source import Block, Source, digest
 
@@ -100,7 +100,7 @@ def bad_samples(task: Task, given: Block, start: int) -> tuple[Finding, ...]:
     found = []
     for i in range(next(iter(given.values())).shape[1]):
         try:
-            as_inputs(task.network, {name: rows[:, i : i + 1] for name, rows in given.items()})
+            events(task.network, {name: rows[:, i : i + 1] for name, rows in given.items()})
         except SnnDeployError as problem:
             place = task.source.where(start + i)
             found += [Finding(f.code, f"{place}: {f.where}", f.what, f.fix) for f in problem.findings]

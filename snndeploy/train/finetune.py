@@ -192,6 +192,13 @@ def _untaught(network: Network) -> list[Finding]:
     if network.decision is None:
         fix = "--decision spike-count; capture(..., decision='spike-count'); net.with_(decision=Decision(population))"
         found.append(Finding("SD807", "network", "it decides nothing, so nothing can be learned", fix))
+    for encoding in (e for e in network.encodings if e.pair):
+        what = (
+            f"events of {encoding.input!r} have an axon for each sign, whose weights have to stay each other's negative"
+        )
+        found.append(
+            Finding("SD807", "network", what, "fine-tune for a target whose events carry a number, or by rate")
+        )
     for each in network.populations:
         if each.rule.refractory is not None or each.rule.adaptation is not None:
             what = "it has a refractory period or an adaptive threshold, and fine-tuning computes neither"

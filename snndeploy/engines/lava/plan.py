@@ -102,7 +102,7 @@ def is_graded(network: Network, name: str) -> bool:
     """True if what `name` emits is not only 0 and 1."""
     if name in network.input:
         each: Input = network.input[name]
-        return each.kind in ("counts", "real")
+        return each.kind in ("counts", "signed", "real")
     rule = network.population[name].rule
     return not rule.spiking or bool(np.any(np.asarray(getattr(rule, "value", 1)) != 1))
 

@@ -50,9 +50,13 @@ def overflows(network: Network, inputs: Mapping[str, Array]) -> list[Finding]:
     """Projections of counts whose sums may leave 32 bits before the exponent, where Lava would wrap."""
     found = []
     for p in network.projections:
-        if p.format is None or p.source not in network.input or network.input[p.source].kind != "counts":
+        if (
+            p.format is None
+            or p.source not in network.input
+            or network.input[p.source].kind not in ("counts", "signed")
+        ):
             continue
-        most = int(inputs[p.source].max(initial=0))
+        most = int(np.abs(inputs[p.source]).max(initial=0))
         matrix = chain_matrix(p.maps, network.shapes[p.source])
         worst = most * int(abs(matrix).sum(axis=1).max())
         if worst >= 2**31:

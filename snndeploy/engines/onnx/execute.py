@@ -13,7 +13,7 @@ from snndeploy.engines.onnx.settings import Options
 from snndeploy.engines.trace import Trace
 from snndeploy.frontends.onnx import Interface, Settings, build
 from snndeploy.network.arrays import Array
-from snndeploy.network.network import Network
+from snndeploy.network.network import COUNTED, Network
 
 # how many numbers the emissions of one chunk may hold, all populations together
 CHUNK_NUMBERS = 2**23
@@ -44,7 +44,7 @@ def execute(job: Job, by: Options) -> Trace:
 
     network = job.network
     steps, batch = next(iter(job.inputs.values())).shape[:2]
-    largest = {each.name: int(job.inputs[each.name].max()) for each in network.given if each.kind == "counts"}
+    largest = {each.name: int(np.abs(job.inputs[each.name]).max()) for each in network.given if each.kind in COUNTED}
     every = tuple(network.population)
     # float32 convolutions are exact here where they are chosen: onnxruntime's CPU kernels compute in IEEE float32
     chosen = Settings(by.graph, by.dtype, None, True, job.record, every, largest, floats=True)

@@ -39,7 +39,7 @@ def start(population: Population, batch: int) -> State:
 
 def _check_sum(network: Network, p: Projection, inputs: Mapping[str, Array]) -> None:
     """Raises SD523 where counts are so large that a sum of mantissas leaves 64 bits."""
-    most = int(inputs[p.source].max()) if p.source in inputs and p.format is not None else 0
+    most = int(np.abs(inputs[p.source]).max()) if p.source in inputs and p.format is not None else 0
     if most < 2**31:
         return  # 2^24 synapses of 2^8 are needed to leave 64 bits
     worst = most * int(abs(chain_matrix(p.maps, network.shapes[p.source])).sum(axis=1).max())

@@ -51,6 +51,8 @@ class Parts:
             kind = self.network.input[name].kind
             if kind == "counts":
                 return self.settings.count_type(name)[0]
+            if kind == "signed" and self.integer:
+                return "int64" if self.settings.count_type(name)[0] == "int64" else "int32"
             return "bool" if kind == "binary" else self.settings.dtype
         return "bool" if self.network.population[name].rule.spiking else self.settings.dtype
 
@@ -61,7 +63,10 @@ class Parts:
             return float_maps.chain(g, self._numbers(g, p.source, raw), p.maps, shape, self.settings.dtype, p.name)
         kind = self.emitted_type(p.source)
         most = 1 if kind == "bool" else self.settings.count_type(p.source)[1]
-        summed = integer_maps.chain(g, Whole(raw, kind, 0, most), p.maps, shape, p.name, self.settings.floats)
+        signed = p.source in self.network.input and self.network.input[p.source].kind == "signed"
+        summed = integer_maps.chain(
+            g, Whole(raw, kind, -most if signed else 0, most), p.maps, shape, p.name, self.settings.floats
+        )
         e = 0 if p.format is None else p.format.exponent
         if e < 0:
             summed, e = whole.floor_shift(g, summed, -e, f"{p.name}.shifted"), 0

@@ -16,6 +16,7 @@ from snndeploy.network.network import Network
 from snndeploy.network.registers import DECAY_UNITY, STATE_MAX, STATE_SHIFT, Registers
 from snndeploy.quantize.certificate.arrivals import Arrivals, arrivals, exponent
 from snndeploy.quantize.certificate.bounds import Range, Step, reach
+from snndeploy.quantize.certificate.followed import followed_current, narrowed
 from snndeploy.quantize.certificate.interval import Interval, decayed
 
 PASSES = 4
@@ -42,6 +43,9 @@ def analyse(network: Network, largest: Mapping[str, int], steps: int | None = No
             assert isinstance(rule, Registers)
             arriving = arrivals(network, each.name, most)
             slower = _slower(network, each.name, most, period) if turn else None
+            follows = followed_current(network, each.name)
+            if follows is not None:
+                slower = follows if slower is None else narrowed(slower, follows)
             found[each.name] = Reached(reach(rule, each.shape, arriving, steps, slower), arriving)
         able = {name: each.range.fires.astype(np.int64) for name, each in found.items()}
         rests = {each.name: _period(each.rule, found[each.name].range) for each in network.populations}

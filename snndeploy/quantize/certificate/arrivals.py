@@ -1,8 +1,9 @@
 """What can arrive at a population in one step, in whole numbers.
 
-Sources are independent: each emits 0 .. its most in every step. What one source sends over several projections of the
-same delay arrives together, so their synapses are added before the signs are told apart; a weight that is split into a
-high and a low part is so one weight again. Axons that are always on are known exactly from their onset on.
+Sources are independent: each emits 0 .. its most in every step, a signed one either sign of it. What one source sends
+over several projections of the same delay arrives together, so their synapses are added before the signs are told
+apart; a weight that is split into a high and a low part is so one weight again. Axons that are always on are known
+exactly from their onset on.
 """
 
 from __future__ import annotations
@@ -127,9 +128,13 @@ def arrivals(network: Network, name: str, most: Mapping[str, Array]) -> Arrivals
         source = group[0].source
         given = network.input.get(source)
         limit = np.minimum(most[source], COUNT_CAP)
-        reached = _reshaped(sides(group, network.shapes[source], limit), shape)
+        signed = given is not None and given.kind == "signed"
+        floors = any(exponent(p) < 0 for p in group)
+        reached = both(_reshaped(sides(group, network.shapes[source], limit), shape), signed, floors)
         for p in group:
-            alone = reached if len(group) == 1 else _reshaped(sides((p,), network.shapes[source], limit), shape)
+            alone = reached
+            if len(group) > 1:
+                alone = both(_reshaped(sides((p,), network.shapes[source], limit), shape), signed, floors)
             largest = np.maximum(largest, np.maximum(-alone.low, alone.high))
         start = 0 if given is None else given.onset + group[0].delay
         if given is not None and given.kind == "constant" and start <= PRELUDE:
@@ -139,6 +144,14 @@ def arrivals(network: Network, name: str, most: Mapping[str, Array]) -> Arrivals
             free = free.plus(reached)
     total = np.maximum(-free.low, free.high) + sum((np.abs(value) for _, value in constant), none)
     return Arrivals(free, tuple(constant), np.maximum(largest, total))
+
+
+def both(each: Interval, signed: bool, floors: bool) -> Interval:
+    """What a source delivers that emits -most..most, from what it does with 0..most; floors cost 1 more."""
+    if not signed:
+        return each
+    whole = each.high - each.low + int(floors)
+    return Interval(-whole, whole)
 
 
 def _reshaped(each: Interval, shape: Shape) -> Interval:

@@ -14,12 +14,13 @@ from snndeploy.errors import error
 from snndeploy.network import spec
 from snndeploy.network.arrays import Array
 from snndeploy.network.inputs import as_inputs
-from snndeploy.network.network import Network, Population
+from snndeploy.network.network import COUNTED, Network, Population
 from snndeploy.network.registers import STATE_MAX, STATE_SHIFT, Registers
 from snndeploy.quantize.certificate import witness
 from snndeploy.quantize.certificate.analysis import Reached, analyse
 from snndeploy.quantize.certificate.arrivals import Arrivals, arrivals
 from snndeploy.quantize.certificate.bounds import Step, current_range
+from snndeploy.quantize.certificate.followed import followed_current, narrowed
 from snndeploy.quantize.certificate.interval import Interval
 from snndeploy.quantize.certificate.observe import raw
 from snndeploy.quantize.certificate.result import STATUSES, Bound, Certificate
@@ -96,7 +97,8 @@ def currents(network: Network, each: Population, target: Target, largest: Mappin
     assert isinstance(rule, Registers)
     most = {name: np.full(shape, largest.get(name, 1), np.int64) for name, shape in network.shapes.items()}
     arriving = arrivals(network, each.name, most)
-    return _current(each, current_range(rule, each.shape, arriving), arriving, target.neuron.state_max.value)
+    reached = narrowed(current_range(rule, each.shape, arriving), followed_current(network, each.name))
+    return _current(each, reached, arriving, target.neuron.state_max.value)
 
 
 def _target(network: Network, given: str | Path | Target | None) -> Target | None:
@@ -111,7 +113,7 @@ def _largest(network: Network, given: Mapping[str, int], inputs: Mapping[str, Ar
     found = {}
     for each in network.inputs:
         said = given.get(each.name, network.provenance.get(f"largest count of {each.name}"))
-        if each.kind != "counts":
+        if each.kind not in COUNTED:
             found[each.name] = 1
         elif said is not None:
             if not str(said).isdecimal():
@@ -119,7 +121,7 @@ def _largest(network: Network, given: Mapping[str, int], inputs: Mapping[str, Ar
                 raise error("SD800", f"largest count of {each.name!r}", what, "give a whole number")
             found[each.name] = int(said)
         elif inputs is not None:
-            found[each.name] = int(inputs[each.name].max())
+            found[each.name] = int(np.abs(inputs[each.name]).max())
         else:
             what = "it counts events, and nothing says how many there are at most"
             raise error("SD606", f"input {each.name!r}", what, f"give largest={{{each.name!r}: ...}}, or data")

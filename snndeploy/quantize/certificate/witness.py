@@ -102,11 +102,13 @@ def driven(
     for p, row in rows:
         when = length - 1 - np.arange(length) - p.delay
         effect[p.source] += np.where(when >= 0, left[np.clip(when, 0, None)], 0.0)[:, None] * row
-    return {
-        given.name: np.where(sign * effect[given.name] > 0, largest.get(given.name, 1), 0)
-        .astype(np.int64).reshape(length, 1, *given.shape)
-        for given in inputs
-    }  # fmt: skip
+    made: Inputs = {}
+    for given in inputs:
+        most = largest.get(given.name, 1)
+        other = -most if given.kind == "signed" else 0
+        worst = np.where(sign * effect[given.name] > 0, most, np.where(effect[given.name] == 0, 0, other))
+        made[given.name] = worst.astype(np.int64).reshape(length, 1, *given.shape)
+    return made
 
 
 def _kernel(rule: Registers, shape: tuple[int, ...], index: tuple[int, ...], register: Register, length: int) -> Array:
