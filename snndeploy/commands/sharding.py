@@ -61,7 +61,9 @@ def needed(given: Path | dict[str, Path], output: Path | None, said: tuple[Any, 
     """Whether a run goes over its samples in shards: it is asked to, they are several files, or they are many."""
     from snndeploy.shards.plan import default_memory
 
-    if any(each not in (None, False) for each in said) or (output is not None and output.suffix == ".json"):
+    if any(each is not None and each is not False for each in said) or (
+        output is not None and output.suffix == ".json"
+    ):
         return True
     if not isinstance(given, Path) or given.is_dir():
         return True

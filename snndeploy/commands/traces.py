@@ -53,7 +53,9 @@ def run(
     if sharding.needed(samples, output, (labels, shard_size, workers, scheduler, memory, fresh)):
         net = _taking(reading.of(model), events)
         with progress(engine, json) as update:
-            how = shards.How(shard_size, workers or 1, memory, fresh, sharding.paced(update), scheduler)
+            how = shards.How(
+                shard_size, 1 if workers is None else workers, memory, fresh, sharding.paced(update), scheduler
+            )
             done = shards.evaluate(net, samples, labels, engine, words, output, raw=raw, how=how, **settings)
         summary = done.as_dict()
     else:
@@ -107,7 +109,9 @@ def compare(
             base.load(name)
         net = reading.of(files[0])
         with progress(" ".join(names), json) as update:
-            how = shards.How(shard_size, workers or 1, memory, fresh, sharding.paced(update), scheduler)
+            how = shards.How(
+                shard_size, 1 if workers is None else workers, memory, fresh, sharding.paced(update), scheduler
+            )
             found = shards.compare_engines(net, samples, names, output, how=how)
     else:
         form = "compare a.npz b.npz, or compare model.nir --input x.npy"

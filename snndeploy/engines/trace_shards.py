@@ -22,6 +22,7 @@ from snndeploy.engines import trace_file
 from snndeploy.engines.trace import Trace
 from snndeploy.errors import SnnDeployError, error
 from snndeploy.files import UNREADABLE, existing, short
+from snndeploy.network.arrays import Array
 from snndeploy.network.network import Network
 
 FORMAT = "snndeploy trace 2"
@@ -41,6 +42,19 @@ def write(
             with archive.open(_member(start), "w", force_zip64=True) as member, file.open("rb") as stream:
                 while piece := stream.read(2**20):
                     member.write(piece)
+
+
+def members(trace: Trace) -> dict[str, Array]:
+    """The arrays of a shard's file. Inputs that fit into a byte take one: eight times as fast to pack as int64."""
+    found = {
+        f"{group}/{name}": np.asarray(rows)
+        for group in trace_file.GROUPS
+        for name, rows in getattr(trace, group).items()
+    }
+    for name, rows in trace.inputs.items():
+        if rows.dtype.kind == "i" and rows.min() >= 0 and rows.max() < 2**8:
+            found[f"inputs/{name}"] = rows.astype(np.uint8)
+    return found
 
 
 def _member(start: int) -> str:
@@ -111,6 +125,9 @@ class Stored(Shards):
         with damaged(self.path), self.archive.zip.open(_member(first)) as stream:
             with np.load(stream, allow_pickle=False) as inner:
                 groups = trace_file.groups_of(inner)
+            groups["inputs"] = {
+                n: a.astype(np.int64) if a.dtype == np.uint8 else a for n, a in groups["inputs"].items()
+            }
             trace = trace_file.trace_of(self.path, self.network, self.header, groups)
         if trace.batch != end - first:
             what = f"shard {first} holds {trace.batch} samples, not {end - first}"

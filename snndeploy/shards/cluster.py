@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import logging
 import platform
 import queue
 import threading
@@ -70,18 +71,34 @@ def connected(address: str) -> Iterator[Any]:
     except ImportError:
         what, fix = "the package distributed is not installed", "pip install 'snndeploy[cluster]'"
         raise MissingEngineError(Finding("SD823", f"scheduler {address}", what, fix)) from None
-    try:
-        client = Client(address, timeout=ANSWER, set_as_default=False)
-    except (OSError, TimeoutError, ValueError, TypeError) as problem:
-        what = f"it does not answer within {ANSWER:.0f} s ({short(problem)})"
-        raise error("SD823", f"scheduler {address}", what, "check host and port: dask scheduler prints them") from None
-    with client:
+    with _quiet():
         try:
-            client.wait_for_workers(1, timeout=ANSWER)
-        except TimeoutError:
-            fix = f"dask worker {address}"
-            raise error("SD823", f"scheduler {address}", f"it has no worker after {ANSWER:.0f} s", fix) from None
-        yield client
+            client = Client(address, timeout=ANSWER, set_as_default=False)
+        except (OSError, TimeoutError, ValueError, TypeError) as problem:
+            what = f"it does not answer within {ANSWER:.0f} s ({short(problem)})"
+            fix = "check host and port: dask scheduler prints them"
+            raise error("SD823", f"scheduler {address}", what, fix) from None
+        with client:
+            try:
+                client.wait_for_workers(1, timeout=ANSWER)
+            except TimeoutError:
+                fix = f"dask worker {address}"
+                raise error("SD823", f"scheduler {address}", f"it has no worker after {ANSWER:.0f} s", fix) from None
+            yield client
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """What concerns the reader is a finding; Dask logs tracebacks where a connection ends."""
+    names = ("distributed", *(name for name in logging.Logger.manager.loggerDict if name.startswith("distributed.")))
+    levels = {name: logging.getLogger(name).level for name in names}
+    for name in names:
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        for name, level in levels.items():
+            logging.getLogger(name).setLevel(level)
 
 
 def wanted_versions(task: Task) -> dict[str, str | None]:

@@ -14,7 +14,6 @@ import numpy as np
 from snndeploy.encoding import events
 from snndeploy.engines import Trace, base, run, trace_shards
 from snndeploy.engines.trace import wanted
-from snndeploy.engines.trace_file import GROUPS
 from snndeploy.errors import error, raise_errors
 from snndeploy.network import spec
 from snndeploy.network.network import Network
@@ -71,8 +70,7 @@ class Running(Task):
         }
         arrays = {"decisions": trace.decisions()} if decides(trace) else {}
         if self.keep:
-            for group in GROUPS:
-                arrays |= {f"{group}/{name}": np.asarray(rows) for name, rows in getattr(trace, group).items()}
+            arrays |= trace_shards.members(trace)
         return header, arrays
 
 

@@ -105,7 +105,7 @@ class Folder:
 def read_header(path: Path) -> dict[str, Any] | None:
     """The header of a shard's file; None if there is no such file, or it is damaged."""
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
             header: dict[str, Any] = json.loads(archive["header"].tobytes())
             return header
     except (*UNREADABLE, zipfile.BadZipFile):

@@ -227,7 +227,7 @@ def _folder(network: Network, path: Path) -> tuple[Source, Any]:
         rest = len(problems) - MOST
         problems = [*problems[:MOST], Finding("SD824", str(path), f"{rest} more of its files are wrong")]
     raise_errors(problems)
-    source = Files(tuple(files), next(iter(times)), size, tuple(shapes))
+    source = Files(tuple(files), next(iter(times)), size, shapes)
     return source, load_arrays(inside[0]) if inside else None
 
 

@@ -48,7 +48,8 @@ def sample_bytes(network: Network, source: Source, record: tuple[str, ...], runs
         runs: how many runs are held at the same time, 2 where two engines are compared.
     """
     steps = source.steps
-    given = source.sample_bytes + 8 * steps * sum(prod(each.shape) for each in network.inputs)
+    # checks of the stored values make two arrays of truth values
+    given = 3 * source.sample_bytes + 8 * steps * sum(prod(each.shape) for each in network.inputs)
     kept = 0
     for each in network.populations:
         receptors = 1 if isinstance(each.rule, Registers) else len(each.rule.receptors)

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from snndeploy.errors import SnnDeployError, error
-from snndeploy.files import UNREADABLE, load_arrays, short
+from snndeploy.errors import error
+from snndeploy.files import load_arrays
 from snndeploy.network.arrays import Array
 
 # by name of input
@@ -123,12 +123,12 @@ class File:
 
 @dataclass(frozen=True, eq=False)
 class Files:
-    """A folder of files, in the natural order of their names; `names`: inputs by the names of the arrays in a file."""
+    """A folder of files, in the natural order of their names; `shapes`: of the inputs, by name."""
 
     files: tuple[File, ...]
     steps: int
     sample_bytes: int
-    names: tuple[str, ...] = field(default=())
+    shapes: Mapping[str, tuple[int, ...]]
 
     @cached_property
     def ends(self) -> Array:
@@ -148,7 +148,7 @@ class Files:
         return at, sample - (int(self.ends[at - 1]) if at else 0)
 
     def load(self, start: int, stop: int) -> Block:
-        pieces: dict[str, list[Array]] = {name: [] for name in self.names}
+        pieces: dict[str, list[Array]] = {name: [] for name in self.shapes}
         at, first = self._at(start)
         left = stop - start
         while left:
@@ -156,20 +156,21 @@ class Files:
             take = min(left, file.samples - first)
             for name, array in self._content(file).items():
                 whole = array[:, None] if file.single else array
+                if whole.shape != (self.steps, file.samples, *self.shapes[name]):
+                    what = f"its shape is {array.shape} now: it was changed during the run"
+                    raise error("SD824", str(file.path), what, "run the same command again")
                 pieces[name].append(whole[:, first : first + take])
             at, first, left = at + 1, 0, left - take
         return {name: np.concatenate(rows, axis=1) for name, rows in pieces.items()}
 
     def _content(self, file: File) -> dict[str, Array]:
-        try:
-            content = load_arrays(file.path)
-        except SnnDeployError:
-            raise
-        except UNREADABLE as problem:
-            raise error("SD803", str(file.path), f"it cannot be read ({short(problem)})", "np.save(path, x)") from None
+        content = load_arrays(file.path)
         if not isinstance(content, dict):
-            return {self.names[0]: content}
-        return {name: content[name] for name in self.names}
+            return dict.fromkeys(self.shapes, content)
+        if not set(self.shapes) <= set(content):
+            what = f"it holds {', '.join(content)} now: it was changed during the run"
+            raise error("SD824", str(file.path), what, "run the same command again")
+        return {name: content[name] for name in self.shapes}
 
     def where(self, sample: int) -> str:
         at, own = self._at(sample)

@@ -13,7 +13,7 @@ import numpy as np
 
 from snndeploy.encoding import events
 from snndeploy.errors import Finding, SnnDeployError
-from snndeploy.files import replacing
+from snndeploy.files import replacing, short
 from snndeploy.network.arrays import Array
 from snndeploy.network.network import Network
 from snndeploy.shards.source import Block, Source, digest
@@ -66,11 +66,18 @@ def work(task: Task, start: int, stop: int, path: str | None, block: Block | Non
         given = task.source.load(start, stop) if block is None else block
     except SnnDeployError as problem:
         return Failure(problem.findings, problem.exit_code, alone=True)
+    except OSError as problem:
+        where, what = str(problem.filename or task.source.where(start)), f"it cannot be read ({problem.strerror})"
+        return Failure((Finding("SD801", where, what, "check the file, and run the same command again"),), alone=True)
     try:
         header, arrays = task.members(given)
     except SnnDeployError as problem:
         wrong = bad_samples(task, given, start)
         return Failure(wrong, 2, alone=True) if wrong else Failure(problem.findings, problem.exit_code)
+    except MemoryError as problem:
+        what = f"it takes more memory than there is ({short(problem)})"
+        fix = "use smaller shards (--shard-size, --memory), or fewer workers"
+        return Failure((Finding("SD808", f"samples {start} to {stop - 1}", what, fix),))
     header |= {"samples": [start, stop], "digest": digest(given)}
     members = {"header": np.frombuffer(json.dumps(header).encode(), np.uint8), **arrays}
     if path is None:
