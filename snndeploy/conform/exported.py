@@ -16,7 +16,7 @@ from snndeploy.engines.base import Job
 from snndeploy.engines.trace import Trace, wanted
 from snndeploy.errors import Finding, MissingEngineError, SnnDeployError, VerdictError, error
 from snndeploy.files import check_output, replacing, short
-from snndeploy.frontends.onnx import OPSET, OPSET_MIN, Interface, Settings, build
+from snndeploy.frontends.onnx import OPSET, OPSET_MIN, Interface, Settings, build, describe
 from snndeploy.network import spec
 from snndeploy.network.arrays import Array
 from snndeploy.network.inputs import as_inputs
@@ -61,6 +61,7 @@ def export(
     names = tuple(network.population) if everywhere else None
     settings = _settings(network, form, dtype, batch, states, wanted(network, record), names, counts, opset)
     model, interface = build(network, settings)
+    describe(model, network, settings, interface)
     content = checked(model)
     prove(network, settings, content, interface, sample)
     with replacing(target) as temporary:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from math import prod
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -48,8 +49,7 @@ def execute(job: Job, by: Options) -> Trace:
     every = tuple(network.population)
     # float32 convolutions are exact here where they are chosen: onnxruntime's CPU kernels compute in IEEE float32
     chosen = Settings(by.graph, by.dtype, None, True, job.record, every, largest, floats=True)
-    model, names = build(network, chosen)
-    running = session(model.SerializeToString(), by.threads)
+    running, names = _prepared(network, chosen, by.threads)
     chunk = chunk_size(network, steps, batch)
     found = feed_through(running, names, job.inputs, by.graph == "step", chunk, job.progress)
     integer = network.form == "integer"
@@ -64,6 +64,24 @@ def execute(job: Job, by: Options) -> Trace:
     label = f"onnx {by.graph} {onnxruntime.__version__}"
     arithmetic = "int" if integer else by.dtype
     return Trace(network, label, arithmetic, job.inputs, kept["spikes"], kept["u"], kept["v"], raw=job.raw)
+
+
+# the last sessions of each network, which a data set in many parts runs again and again
+_sessions: WeakKeyDictionary[Network, dict[Any, tuple[Any, Interface]]] = WeakKeyDictionary()
+SESSIONS = 4
+
+
+def _prepared(network: Network, chosen: Settings, threads: int) -> tuple[Any, Interface]:
+    """A session and the names of its model, made once for a network and its settings."""
+    held = _sessions.setdefault(network, {})
+    counts = tuple((name, chosen.count_type(name)) for name in sorted(chosen.largest))
+    key = (chosen.form, chosen.dtype, chosen.record, counts, threads)
+    if key not in held:
+        model, names = build(network, chosen)
+        if len(held) == SESSIONS:
+            held.pop(next(iter(held)))
+        held[key] = session(model.SerializeToString(), threads), names
+    return held[key]
 
 
 def feed_through(

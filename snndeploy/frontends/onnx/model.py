@@ -15,7 +15,6 @@ import numpy as np
 from snndeploy.errors import error
 from snndeploy.frontends.onnx.assembly import Drive, Parts
 from snndeploy.frontends.onnx.cells import Held, Updated
-from snndeploy.frontends.onnx.metadata import describe
 from snndeploy.frontends.onnx.scope import Scope, declared
 from snndeploy.frontends.onnx.settings import Interface, Settings, State
 from snndeploy.frontends.onnx.whole import Whole
@@ -319,5 +318,4 @@ def build(network: Network, settings: Settings) -> tuple[Any, Interface]:
     graph = builder.main.graph("network")
     opsets = [helper.make_opsetid("", settings.opset)]
     model = helper.make_model(graph, opset_imports=opsets, ir_version=helper.find_min_ir_version_for(opsets))
-    describe(model, network, settings, builder.interface)
     return model, builder.interface

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from typing import Any
 
@@ -45,7 +46,7 @@ class Scope:
         from onnx import numpy_helper
 
         array: Array = narrowed(np.asarray(value), dtype, name)
-        key = (dtype, array.shape, array.tobytes())
+        key = (dtype, array.shape, hashlib.blake2b(array.tobytes()).digest())
         scope: Scope | None = self
         while scope is not None:
             if key in scope._constants:
