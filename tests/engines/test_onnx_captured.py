@@ -40,7 +40,7 @@ def refractory():
 
 
 def adaptive():
-    p = norse.LSNNParameters(v_th=torch.tensor(0.3))
+    p = norse.LSNNParameters(tau_adapt_inv=torch.tensor(100.0), v_th=torch.tensor(0.3))
     return norse.SequentialState(norse.LSNNRecurrentCell(5, 6, p=p), nn.Linear(6, 3), norse.LICell()), (5,)
 
 
