@@ -123,6 +123,8 @@ CODES: dict[str, str] = {
     "SD521": "an arithmetic is not offered",
     "SD522": "an input has no integer form",
     "SD523": "a sum of products is not exact",
+    "SD524": "a projection has no unit that computes it",
+    "SD525": "a limit of the torch engine is not as it should be",
     # engines snntorch and norse
     "SD530": "the network does not come from this framework",
     "SD531": "the network is not what its module computes",

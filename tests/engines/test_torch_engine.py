@@ -8,7 +8,6 @@ import torch
 from random_networks import EVERY, float_network, integer_network, spikes_for
 
 from snndeploy.engines import run
-from snndeploy.engines.torch import schedule
 from snndeploy.engines.torch.link import growth
 from snndeploy.errors import SnnDeployError
 from snndeploy.network import (
@@ -68,30 +67,6 @@ def test_integer_form_is_the_reference_bit_for_bit(block, extreme):
             for name in a:
                 assert a[name].dtype == b[name].dtype
                 assert np.array_equal(a[name], b[name]), (seed, what, name)
-
-
-@pytest.mark.parametrize("form", [float_network, integer_network])
-def test_chunks_of_time_change_nothing(form, monkeypatch):
-    for seed in range(12):
-        rng = np.random.default_rng([3, seed])
-        network = form(rng, EVERY)
-        spikes = spikes_for(rng, network, 23, 2)
-        options = {"dtype": "float64"} if form is float_network else {}
-        whole = run(network, spikes, "torch", ALL, **options)
-        for numbers in (0, 2 * 5 * sum(int(np.prod(shape)) for shape in network.shapes.values())):
-            done: list[tuple[int, int]] = []
-
-            def progress(*step, done=done):
-                done.append(step)
-
-            with monkeypatch.context() as patch:
-                patch.setattr(schedule, "CHUNK_NUMBERS", numbers)
-                parts = run(network, spikes, "torch", ALL, progress=progress, **options)
-            assert done[-1] == (23, 23)
-            assert len(done) == (23 if numbers == 0 else 5)
-            for name, want in whole.v.items():
-                np.testing.assert_allclose(parts.v[name], want, rtol=0, atol=0 if not options else 1e-9)
-            assert all(np.array_equal(parts.spikes[n], whole.spikes[n]) for n in whole.spikes)
 
 
 def test_only_what_was_asked_is_recorded():
@@ -154,6 +129,12 @@ def test_what_it_cannot_do_is_refused():
     assert refused(whole, x, device="meta") == ["SD520"]
     assert refused(whole, x, device="cuda:99") == ["SD520"]
     assert refused(whole, x, speed="high") == ["SD503"]
+    assert refused(whole, x, units="") == ["SD525"]
+    assert refused(whole, x, units="int8,abacus") == ["SD525"]
+    for memory in ("much", "-1", 0, "2 TiB", "1", "inf"):
+        assert refused(whole, x, memory=memory) == ["SD525"], memory
+    for threads in (0, -1, 1.5, True, "two"):
+        assert refused(whole, x, threads=threads) == ["SD525"], threads
     population = Population("n", (1,), Rule(beta=0.5))
     single = Network(
         1e-3, (Input("in", (1,)),), (population,), (Projection("in", "n", (Dense(np.ones((1, 1))),)),), ("n",)

@@ -1,8 +1,13 @@
 """Both forms in PyTorch, batched over samples and over time, on CPU or CUDA.
 
-Options: `device` ("cpu", "cuda", "cuda:1"), and for the float form `dtype` ("float32", "float64"). The integer form
-is exact: its sums of products are computed in a floating-point type that holds every partial sum, its states in
-int64. In the float form this engine rounds as its dtype does; `snndeploy.compare` tells ties from differences.
+Options: `device` ("cpu", "cuda", "cuda:1"), for the float form `dtype` ("float32", "float64"), `threads` (as many
+blocks of samples are computed at once; torch's own number if nothing is said) and `memory` (bytes, or "2GiB", for what
+lies between the inputs and what is recorded; 512 MiB if nothing is said).
+
+The integer form is exact. On the CPU its sums of mantissas are computed by `units`, of which the fastest on the data is
+taken: "int8" (products of bytes), "events" (one spike after the other) and "float" (a floating-point type that holds
+every partial sum); `Trace.notes` says which did what. In the float form this engine rounds as its dtype does;
+`snndeploy.compare` tells ties from differences.
 """
 
 from __future__ import annotations
@@ -42,7 +47,8 @@ def run(job: Job) -> Trace:
 
     Raises:
         SnnDeployError SD503, SD520, SD521: an option is unknown, the device is not there, the dtype is none of ours.
-        SnnDeployError SD523: counts so large that a sum of products is not exact.
+        SnnDeployError SD523: counts so large that a sum of products is not exact. SD524: no allowed unit computes a
+            projection. SD525: threads, memory or units are none.
     """
     from snndeploy.engines.torch.schedule import execute
     from snndeploy.engines.torch.settings import settings

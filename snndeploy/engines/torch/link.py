@@ -37,6 +37,13 @@ def growth(each: Map) -> int:
     raise TypeError(type(each).__name__)
 
 
+def bound(projection: Projection, largest: int) -> int:
+    """What no sum of a projection exceeds, if its source emits no more than `largest`."""
+    for each in projection.maps:
+        largest *= max(1, growth(each))
+    return largest
+
+
 def exact_type(projection: Projection, largest: int, settings: Settings) -> torch.dtype:
     """The smaller floating-point type that holds every partial sum of a projection exactly.
 
@@ -46,28 +53,35 @@ def exact_type(projection: Projection, largest: int, settings: Settings) -> torc
     Raises:
         SnnDeployError SD523: float64 does not.
     """
-    bound = largest
-    for each in projection.maps:
-        bound *= max(1, growth(each))
-    if bound >= 2**53:
+    most = bound(projection, largest)
+    if most >= 2**53:
         raise error(
             "SD523",
             f"projection {projection.name!r}",
-            f"counts of up to {largest:,} can sum to {bound:,}, beyond 2^53, where float64 is not exact",
+            f"counts of up to {largest:,} can sum to {most:,}, beyond 2^53, where float64 is not exact",
             'give smaller counts, or use engine="reference"',
         )
-    small = bound < 2**24 and settings.device.type == "cpu" and float32_is_whole()
+    small = most < 2**24 and settings.device.type == "cpu" and float32_is_whole()
     return torch.float32 if small else torch.float64
 
 
 class Link:
-    """`link(x)`: source emissions (steps, batch, *shape) -> drive (steps, batch, *shape of the target)."""
+    """`link(x)`: source emissions (steps, batch, *shape) -> drive (steps, batch, *shape of the target).
+
+    Attributes:
+        work: multiplications and additions for one sample and step.
+    """
 
     def __init__(self, network: Network, projection: Projection, largest: int, settings: Settings):
         self.projection = projection
         self.format = projection.format
         self.dtype = settings.dtype if self.format is None else exact_type(projection, largest, settings)
         self.out = network.shape_after(projection)
+        self.work = 0.0
+        shape = network.shapes[projection.source]
+        for each in projection.maps:
+            shape = each.shape_out(shape)
+            self.work += prod(shape) * each.taps
         self.apply = chain(projection.maps, network.shapes[projection.source], self.dtype, settings.device)
 
     def __call__(self, x: Tensor) -> Tensor:

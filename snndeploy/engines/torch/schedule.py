@@ -1,189 +1,148 @@
-"""The order of computation: time in chunks; within a chunk, group by group; within a group, all steps.
+"""The order of computation: samples in blocks, time in chunks; within a chunk, group by group.
 
-The drive that a group receives from outside itself is computed for all steps of a chunk in one product. Then the
-neurons are scanned over time; only the projections inside a group with feedback are computed step by step.
+The drive that a group receives from outside itself is computed for many steps in one product. Then the neurons are
+scanned over time; only the projections inside a group with feedback are computed step by step.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from math import prod
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from snndeploy.engines.base import Job
-from snndeploy.engines.torch.float_rule import FloatNeurons
-from snndeploy.engines.torch.fused import Fused
-from snndeploy.engines.torch.integer_rule import IntegerNeurons
+from snndeploy.engines.torch.blocks import cut
+from snndeploy.engines.torch.emissions import Emissions, Store
+from snndeploy.engines.torch.group import FloatTiled, Group, IntegerTiled, Stepwise, alone
+from snndeploy.engines.torch.layout import Layout
 from snndeploy.engines.torch.link import Link
+from snndeploy.engines.torch.products import BYTE
+from snndeploy.engines.torch.record import Record
 from snndeploy.engines.torch.settings import Settings
+from snndeploy.engines.torch.synapses import Synapses
+from snndeploy.engines.torch.workers import Done, Work, do
 from snndeploy.engines.trace import Trace
-from snndeploy.network.arrays import Array
-from snndeploy.network.network import Network, Population
-from snndeploy.network.registers import Registers
 from snndeploy.network.timing import update_order
 
-Neurons = FloatNeurons | IntegerNeurons
-# How many numbers the emissions of one chunk may hold, all populations together (128 MiB in float64).
-CHUNK_NUMBERS = 2**24
 
+class Plan:
+    """What all blocks of samples share: parameters in the form in which they are used, and where everything lies."""
 
-def neurons(population: Population, batch: int, settings: Settings) -> Neurons:
-    """The neurons of a population before the first step."""
-    if isinstance(population.rule, Registers):
-        return IntegerNeurons(population.rule, population.shape, batch, settings)
-    return FloatNeurons(population.rule, population.shape, batch, settings)
-
-
-def receptors(population: Population) -> int:
-    return 1 if isinstance(population.rule, Registers) else len(population.rule.receptors)
-
-
-class Emissions:
-    """What sources emit in the current chunk, and as many steps before it as the longest delay needs."""
-
-    def __init__(self, network: Network, inputs: Mapping[str, Array], chunk: int, batch: int, settings: Settings):
-        self.reach = {
-            name: max((p.delay for p in network.projections if p.source == name), default=0) for name in network.shapes
+    def __init__(self, job: Job, by: Settings):
+        network = self.network = job.network
+        self.job, self.by = job, by
+        self.order = update_order(network)
+        self.largest = {
+            name: int(np.abs(job.inputs[name]).max()) if name in job.inputs else 1 for name in network.shapes
         }
-        integer = network.form == "integer"
-        self.rows: dict[str, Tensor] = {}
-        for name in {p.source for p in network.projections}:
-            # spikes and usual counts are exact in float32; larger counts need float64
-            large = name in inputs and int(np.abs(inputs[name]).max()) >= 2**24
-            dtype = (torch.float64 if large else torch.float32) if integer else settings.dtype
-            size = (self.reach[name] + chunk, batch, *network.shapes[name])
-            self.rows[name] = torch.zeros(size, dtype=dtype, device=settings.device)
-
-    def put(self, name: str, first: int, rows: Tensor) -> None:
-        """Stores the emissions of steps `first`... of the chunk."""
-        if name in self.rows:
-            at = self.reach[name] + first
-            self.rows[name][at : at + rows.shape[0]] = rows
-
-    def late(self, name: str, first: int, steps: int, delay: int) -> Tensor:
-        """What arrives in steps `first`... of the chunk over `delay` steps."""
-        at = self.reach[name] + first - delay
-        return self.rows[name][at : at + steps]
-
-    def turn(self, steps: int) -> None:
-        """A chunk of `steps` ends: its last rows become the past of the next."""
-        for name, rows in self.rows.items():
-            reach = self.reach[name]
-            rows[:reach] = rows[steps : steps + reach].clone()
-
-
-class Group:
-    """Populations that are computed together."""
-
-    def __init__(self, network: Network, names: tuple[str, ...], links: dict[str, Link], batch: int, by: Settings):
-        self.names = names
-        self.shapes = {name: (batch, *network.shapes[name]) for name in names}
-        into = [(links[p.name], p) for name in names for p in network.into(name)]
-        self.outer = [(link, p) for link, p in into if p.source not in names]
-        self.inner = {name: [(link, p) for link, p in into if p.target == name and p.source in names] for name in names}
-        self.device = by.device
-        self.receptors = {name: receptors(network.population[name]) for name in names}
-        # all steps in one kernel; None: step by step, for loops over several populations and of what does not spike
-        one = len(names) == 1 and (network.population[names[0]].rule.spiking or not self.inner[names[0]])
-        self.alone = names[0] if one else None
-        self.fused: dict[str, Fused] = {}
-        self.neurons: dict[str, Neurons] = {}
-        for name in names:
-            population = network.population[name]
-            if by.device.type == "cpu":
-                inner = [p for _, p in self.inner[name]] if self.alone else []
-                self.fused[name] = Fused(network, population, batch, inner, by.dtype)
+        self.tiled = {names[0] for names in self.order if by.device.type == "cpu" and alone(network, names)}
+        self.layouts = {name: Layout(shape, self._moved(name)) for name, shape in network.shapes.items()}
+        self.links: dict[str, Link] = {}
+        self.synapses: dict[str, Synapses] = {}
+        for p in network.projections:
+            inside = p.target in self.tiled
+            if inside and p.source == p.target:
+                continue  # in the kernel
+            if inside and network.form == "integer":
+                self.synapses[p.name] = Synapses(network, p, self.largest[p.source], self.layouts, by)
             else:
-                self.neurons[name] = neurons(population, batch, by)
+                self.links[p.name] = Link(network, p, self.largest[p.source], by)
+        self.stores = {name: self._store(name) for name in {p.source for p in network.projections}}
 
-    def _driven(self, steps: int, emissions: Emissions) -> dict[str, list[Tensor | None]]:
-        """What arrives from outside the group."""
-        drive: dict[str, list[Tensor | None]] = {name: [None] * count for name, count in self.receptors.items()}
-        for link, p in self.outer:
-            arrived, so_far = link(emissions.late(p.source, 0, steps, p.delay)), drive[p.target][p.receptor]
-            drive[p.target][p.receptor] = arrived if so_far is None else so_far + arrived
-        return drive
+    def _moved(self, name: str) -> bool:
+        """Channels last: not where a kernel does what a population sends itself, in the order of the network."""
+        network = self.network
+        if network.form == "float" or self.by.device.type != "cpu" or len(network.shapes[name]) < 2:
+            return False
+        return not any(p.source == name for p in network.into(name))
 
-    def advance(self, start: int, steps: int, emissions: Emissions, record: tuple[str, ...], tape: Tape) -> None:
-        """Computes steps `start`...`start + steps - 1`."""
-        drive = self._driven(steps, emissions)
-        if self.alone is not None and self.fused:
-            self._fused(self.alone, start, 0, steps, drive[self.alone], emissions, record, tape)
-            return
-        for i in range(steps):
-            for name in self.names:
-                now = [None if rows is None else rows[i : i + 1] for rows in drive[name]]
-                for link, p in self.inner[name]:
-                    arrived, so_far = link(emissions.late(p.source, i, 1, p.delay)), now[p.receptor]
-                    now[p.receptor] = arrived if so_far is None else so_far + arrived
-                if self.fused:
-                    self._fused(name, start, i, 1, now, emissions, record, tape)
-                    continue
-                cells = self.neurons[name]
-                silence = torch.zeros((), dtype=cells.drive_type, device=self.device).expand(self.shapes[name])
-                emitted = cells.step(start + i, [silence if rows is None else rows[0] for rows in now])
-                emissions.put(name, i, emitted[None])
-                for what in record:
-                    if what != "spikes" or cells.spiking:
-                        tape.setdefault((what, name), []).append(cells.recorded(what)[None])
+    def _store(self, name: str) -> Store:
+        network, by = self.network, self.by
+        reach = max((p.delay for p in network.projections if p.source == name), default=0)
+        if network.form == "float":
+            dtype = by.dtype
+        elif self.largest[name] <= BYTE and by.device.type == "cpu":
+            dtype = torch.uint8
+        else:
+            # spikes and usual counts are exact in float32; larger counts need float64
+            dtype = torch.float64 if self.largest[name] >= 2**24 else torch.float32
+        return Store(self.layouts[name], dtype, reach)
 
-    def _fused(
-        self,
-        name: str,
-        start: int,
-        at: int,
-        steps: int,
-        drive: list[Tensor | None],
-        emissions: Emissions,
-        record: tuple[str, ...],
-        tape: Tape,
-    ) -> None:
-        reach = self.fused[name].reach
-        before = emissions.late(name, 0, reach, reach) if reach else None
-        out, kept = self.fused[name].advance(start + at, steps, drive, before, record)
-        emissions.put(name, at, out)
-        for what, rows in kept.items():
-            tape.setdefault((what, name), []).append(rows)
+    def groups(self, batch: int) -> list[Group]:
+        """All groups before the first step."""
+        return [self._group(names, batch) for names in self.order]
 
+    def _group(self, names: tuple[str, ...], batch: int) -> Group:
+        network, name, by = self.network, names[0], self.by
+        if name not in self.tiled:
+            return Stepwise(network, names, self.links, batch, by)
+        if network.form == "integer":
+            return IntegerTiled(network, name, self.layouts[name], batch, by, self.synapses)
+        return FloatTiled(network, name, self.layouts[name], batch, by, self.links)
 
-Tape = dict[tuple[str, str], list[Tensor]]
+    @property
+    def several(self) -> bool:
+        """Whether blocks of samples are computed one by one; step by step, all at once take as many calls as one."""
+        return all(names[0] in self.tiled for names in self.order)
 
+    @property
+    def row_bytes(self) -> int:
+        """What one step of one sample takes in a chunk."""
+        kept = sum(each.layout.size * each.dtype.itemsize for each in self.stores.values())
+        if self.several:
+            return kept
+        wide = max((prod(self.network.shapes[p.source]) + prod(each.out) for p in self.network.projections
+                    for each in [self.links.get(p.name)] if each is not None), default=0)  # fmt: skip
+        return kept + 16 * wide
 
-def chunk_size(network: Network, steps: int, batch: int) -> int:
-    """Steps per chunk, so that a chunk's emissions stay within `CHUNK_NUMBERS`."""
-    per_step = batch * sum(prod(shape) for shape in network.shapes.values())
-    return max(1, min(steps, CHUNK_NUMBERS // per_step))
+    @property
+    def sample_bytes(self) -> int:
+        """What one sample takes besides."""
+        past = sum(each.layout.size * each.dtype.itemsize * each.reach for each in self.stores.values())
+        return past + 64 * sum(prod(each.shape) for each in self.network.populations)
+
+    def notes(self) -> tuple[str, ...]:
+        return tuple(each.note for each in self.synapses.values())
 
 
 @torch.inference_mode()
-def execute(job: Job, by: Settings) -> Trace:
-    """Runs a job. The result does not depend on the size of the chunks but for rounding in the float form."""
-    network = job.network
-    integer = network.form == "integer"
-    steps, batch = next(iter(job.inputs.values())).shape[:2]
-    chunk = chunk_size(network, steps, batch)
-    largest = {name: int(np.abs(job.inputs[name]).max()) if name in job.inputs else 1 for name in network.shapes}
-    links = {p.name: Link(network, p, largest[p.source], by) for p in network.projections}
-    groups = [Group(network, names, links, batch, by) for names in update_order(network)]
-    emissions = Emissions(network, job.inputs, chunk, batch, by)
-    kept: dict[str, dict[str, Array]] = {"spikes": {}, "u": {}, "v": {}}
-
-    for start in range(0, steps, chunk):
-        now = min(chunk, steps - start)
+def run_block(plan: Plan, samples: slice, chunk: int, record: Record, done: Done) -> None:
+    """All steps of a block of samples. `done` is told the steps · samples that are."""
+    job, by = plan.job, plan.by
+    batch = samples.stop - samples.start
+    groups = plan.groups(batch)
+    emissions = Emissions(plan.stores, chunk, batch, by.device)
+    for start in range(0, record.steps, chunk):
+        now = min(chunk, record.steps - start)
         for name, array in job.inputs.items():
-            emissions.put(name, 0, torch.tensor(array[start : start + now], device=by.device))
-        tape: Tape = {}
+            emissions.put(name, 0, array[start : start + now, samples])
         for group in groups:
-            group.advance(start, now, emissions, job.record, tape)
-        for (what, name), pieces in tape.items():
-            rows: Array = torch.cat(pieces).cpu().numpy()
-            whole = kept[what].setdefault(name, np.empty((steps, *rows.shape[1:]), rows.dtype))
-            whole[start : start + now] = rows
+            group.advance(start, now, emissions, record, samples)
         emissions.turn(now)
-        job.progress(start + now, steps)
+        done(now * batch)
 
-    dtype = "int" if integer else str(by.dtype).removeprefix("torch.")
-    return Trace(network, by.label, dtype, job.inputs, kept["spikes"], kept["u"], kept["v"], raw=job.raw)
+
+def execute(job: Job, by: Settings) -> Trace:
+    """Runs a job. The result does not depend on blocks, chunks and threads but for rounding in the float form."""
+    network = job.network
+    steps, batch = next(iter(job.inputs.values())).shape[:2]
+    plan = Plan(job, by)
+    way = cut(steps, batch, plan.row_bytes, plan.sample_bytes, by.memory, by.threads, plan.several)
+    record = Record(job.record, steps, batch)
+    finished = 0
+
+    def done(rows: int) -> None:
+        nonlocal finished
+        finished += rows
+        job.progress(finished // batch, steps)
+
+    def work(samples: slice) -> Work:
+        return lambda told: run_block(plan, samples, way.chunk, record, told)
+
+    do([work(samples) for samples in way.blocks], by.threads, done)
+    dtype = "int" if network.form == "integer" else str(by.dtype).removeprefix("torch.")
+    kept = record.arrays
+    return Trace(
+        network, by.label, dtype, job.inputs, kept["spikes"], kept["u"], kept["v"], notes=plan.notes(), raw=job.raw
+    )

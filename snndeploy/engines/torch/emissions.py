@@ -1,0 +1,69 @@
+"""What the sources of a network emit within a chunk of time, and as many steps before it as the longest delay needs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from snndeploy.engines.torch.layout import Layout
+from snndeploy.network.arrays import Array
+
+
+@dataclass(frozen=True)
+class Store:
+    """How the emissions of one source are kept: rows of `layout.size` numbers; `reach` steps of the past."""
+
+    layout: Layout
+    dtype: torch.dtype
+    reach: int
+
+
+class Emissions:
+    """Rows (reach + chunk, samples, size) by source."""
+
+    def __init__(self, stores: Mapping[str, Store], chunk: int, samples: int, device: torch.device):
+        self.stores = stores
+        self.rows = {
+            name: torch.zeros((each.reach + chunk, samples, each.layout.size), dtype=each.dtype, device=device)
+            for name, each in stores.items()
+        }
+
+    def _at(self, name: str, first: int, steps: int) -> Tensor:
+        at = self.stores[name].reach + first
+        return self.rows[name][at : at + steps]
+
+    def put(self, name: str, first: int, natural: Any) -> None:
+        """Stores the emissions of steps `first`... of the chunk, (steps, samples, *shape)."""
+        if name in self.rows:
+            rows = self.stores[name].layout.natural(self._at(name, first, natural.shape[0]))
+            if isinstance(natural, Tensor):
+                rows.copy_(natural)
+            elif rows.device.type == "cpu":
+                rows.numpy()[...] = natural
+            else:
+                rows.copy_(torch.tensor(natural, device=rows.device))
+
+    def put_inside(self, name: str, first: int, rows: Tensor) -> None:
+        """The same with rows (steps, samples, size) as they lie here."""
+        if name in self.rows:
+            self._at(name, first, rows.shape[0]).copy_(rows)
+
+    def late(self, name: str, first: int, steps: int, delay: int) -> Tensor:
+        """What arrives in steps `first`... of the chunk over `delay` steps, (steps, samples, *shape)."""
+        natural: Tensor = self.stores[name].layout.natural(self._at(name, first - delay, steps))
+        return natural
+
+    def inside(self, name: str, first: int, steps: int, delay: int = 0) -> Array:
+        """The same as rows (steps, samples, size), on the CPU."""
+        rows: Array = self._at(name, first - delay, steps).numpy()
+        return rows
+
+    def turn(self, steps: int) -> None:
+        """A chunk of `steps` ends: its last rows become the past of the next."""
+        for name, rows in self.rows.items():
+            reach = self.stores[name].reach
+            rows[:reach] = rows[steps : steps + reach].clone()

@@ -1,0 +1,195 @@
+"""Populations that are computed together, and their state."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import prod
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from snndeploy.engines.torch.blocks import TILE
+from snndeploy.engines.torch.emissions import Emissions
+from snndeploy.engines.torch.float_rule import FloatNeurons
+from snndeploy.engines.torch.fused import Fused
+from snndeploy.engines.torch.integer_rule import IntegerNeurons
+from snndeploy.engines.torch.layout import Layout
+from snndeploy.engines.torch.link import Link
+from snndeploy.engines.torch.record import Record
+from snndeploy.engines.torch.settings import Settings
+from snndeploy.engines.torch.synapses import Synapses
+from snndeploy.network.network import Network, Population, Projection
+from snndeploy.network.registers import Registers
+
+Neurons = FloatNeurons | IntegerNeurons
+# what arrives at each receptor; None: nothing
+Drive = list[Tensor | None]
+
+
+class Group(Protocol):
+    """Populations of one block of samples."""
+
+    def advance(self, start: int, steps: int, emissions: Emissions, record: Record, samples: slice) -> None:
+        """Computes steps `start`...`start + steps - 1` of `samples`."""
+
+
+def neurons(population: Population, batch: int, settings: Settings) -> Neurons:
+    """The neurons of a population before the first step."""
+    if isinstance(population.rule, Registers):
+        return IntegerNeurons(population.rule, population.shape, batch, settings)
+    return FloatNeurons(population.rule, population.shape, batch, settings)
+
+
+def receptors(population: Population) -> int:
+    return 1 if isinstance(population.rule, Registers) else len(population.rule.receptors)
+
+
+def alone(network: Network, names: Sequence[str]) -> bool:
+    """Whether one kernel does all steps: not for loops over several populations and of what does not spike."""
+    feeds_itself = any(p.source == names[0] for p in network.into(names[0]))
+    return len(names) == 1 and (network.population[names[0]].rule.spiking or not feeds_itself)
+
+
+def add(drive: Drive, p: Projection, arrived: Tensor) -> None:
+    so_far = drive[p.receptor]
+    drive[p.receptor] = arrived if so_far is None else so_far + arrived
+
+
+class Tiled:
+    """One population on the CPU: its drive tile by tile, its neurons in one kernel per tile."""
+
+    def __init__(self, network: Network, name: str, layout: Layout, batch: int, by: Settings, row_bytes: int):
+        """`row_bytes`: what the drive of one step of one sample takes, and whatever is needed on the way."""
+        population = network.population[name]
+        self.name, self.layout, self.batch = name, layout, batch
+        rule = population.rule
+        inside = layout.rule(rule) if isinstance(rule, Registers) else rule
+        inner = [p for p in network.into(name) if p.source == name]
+        self.outer = [p for p in network.into(name) if p.source != name]
+        self.fused = Fused(network, Population(name, layout.stored, inside), batch, inner, by.dtype)
+        self.tile = max(1, TILE // row_bytes // batch)
+
+    def driven(self, at: int, steps: int, emissions: Emissions) -> Drive:
+        """What arrives from others in some steps of the chunk, (steps, samples, size)."""
+        raise NotImplementedError
+
+    def advance(self, start: int, steps: int, emissions: Emissions, record: Record, samples: slice) -> None:
+        for at in range(0, steps, self.tile):
+            now = min(self.tile, steps - at)
+            drive, reach = self.driven(at, now, emissions), self.fused.reach
+            before = emissions.late(self.name, at, reach, reach) if reach else None
+            out, kept = self.fused.advance(start + at, now, drive, before, record.wanted)
+            emissions.put_inside(self.name, at, out.reshape(now, self.batch, -1))
+            for what, rows in kept.items():
+                if what == "spikes":
+                    fired = rows.numpy().reshape(now, self.batch, -1).view(np.uint8)
+                    record.put_spikes(self.name, start + at, samples, fired, self.layout)
+                else:
+                    record.put(what, self.name, start + at, samples, self._natural(rows).numpy())
+
+    def _natural(self, rows: Tensor) -> Tensor:
+        """(steps, samples, *stored), or with receptors before the neurons, in the order of the network."""
+        natural: Tensor = self.layout.natural(rows.flatten(rows.ndim - len(self.layout.shape)))
+        return natural
+
+
+class IntegerTiled(Tiled):
+    """The integer form: sums of mantissas by the units of `synapses`."""
+
+    def __init__(
+        self,
+        network: Network,
+        name: str,
+        layout: Layout,
+        batch: int,
+        by: Settings,
+        synapses: Mapping[str, Synapses],
+    ):
+        into = [synapses[p.name] for p in network.into(name) if p.source != name]
+        widest = max((each.row_bytes for each in into), default=0)
+        super().__init__(network, name, layout, batch, by, 4 * layout.size * (1 + (len(into) > 1)) + widest)
+        self.into = into
+        self.room = np.zeros((0, batch, layout.size), np.int32)
+
+    def driven(self, at: int, steps: int, emissions: Emissions) -> Drive:
+        if not self.into:
+            return [None]
+        if len(self.room) < steps:
+            self.room = np.zeros((steps, *self.room.shape[1:]), np.int32)
+        drive = self.room[:steps]
+        flat = drive.reshape(-1, self.layout.size)
+        for i, (each, p) in enumerate(zip(self.into, self.outer, strict=True)):
+            x = emissions.inside(p.source, at, steps, p.delay)
+            each(x.reshape(len(flat), -1), flat, i > 0)
+        return [torch.from_numpy(drive)]
+
+
+class FloatTiled(Tiled):
+    """The float form: products of matrices in the caller's type."""
+
+    def __init__(
+        self, network: Network, name: str, layout: Layout, batch: int, by: Settings, links: Mapping[str, Link]
+    ):
+        sizes = [layout.size, *(prod(network.shapes[p.source]) for p in network.into(name))]
+        super().__init__(network, name, layout, batch, by, 3 * by.dtype.itemsize * max(sizes))
+        self.links = [links[p.name] for p in self.outer]
+        self.receptors = receptors(network.population[name])
+
+    def driven(self, at: int, steps: int, emissions: Emissions) -> Drive:
+        drive: Drive = [None] * self.receptors
+        for link, p in zip(self.links, self.outer, strict=True):
+            add(drive, p, link(emissions.late(p.source, at, steps, p.delay)))
+        return drive
+
+
+class Stepwise:
+    """Any populations of either form on any device, step by step; what arrives from others for all steps at once."""
+
+    def __init__(self, network: Network, names: tuple[str, ...], links: Mapping[str, Link], batch: int, by: Settings):
+        self.names = names
+        self.shapes = {name: (batch, *network.shapes[name]) for name in names}
+        into = [(links[p.name], p) for name in names for p in network.into(name)]
+        self.outer = [(link, p) for link, p in into if p.source not in names]
+        self.inner = {name: [(link, p) for link, p in into if p.target == name and p.source in names] for name in names}
+        self.device = by.device
+        self.receptors = {name: receptors(network.population[name]) for name in names}
+        self.fused: dict[str, Fused] = {}
+        self.neurons: dict[str, Neurons] = {}
+        for name in names:
+            if by.device.type == "cpu":
+                self.fused[name] = Fused(network, network.population[name], batch, (), by.dtype)
+            else:
+                self.neurons[name] = neurons(network.population[name], batch, by)
+
+    def _driven(self, steps: int, emissions: Emissions) -> dict[str, Drive]:
+        """What arrives from outside the group."""
+        drive: dict[str, Drive] = {name: [None] * count for name, count in self.receptors.items()}
+        for link, p in self.outer:
+            add(drive[p.target], p, link(emissions.late(p.source, 0, steps, p.delay)))
+        return drive
+
+    def advance(self, start: int, steps: int, emissions: Emissions, record: Record, samples: slice) -> None:
+        drive = self._driven(steps, emissions)
+        kept: dict[tuple[str, str], list[Tensor]] = {}
+        for i in range(steps):
+            for name in self.names:
+                now = [None if rows is None else rows[i : i + 1] for rows in drive[name]]
+                for link, p in self.inner[name]:
+                    add(now, p, link(emissions.late(p.source, i, 1, p.delay)))
+                emitted, recorded = self._step(name, start + i, now, record.wanted)
+                emissions.put(name, i, emitted)
+                for what, rows in recorded.items():
+                    kept.setdefault((what, name), []).append(rows)
+        for (what, name), pieces in kept.items():
+            record.put(what, name, start, samples, torch.cat(pieces).cpu().numpy())
+
+    def _step(self, name: str, t: int, drive: Drive, wanted: tuple[str, ...]) -> tuple[Tensor, dict[str, Tensor]]:
+        if self.fused:
+            return self.fused[name].advance(t, 1, drive, None, wanted)
+        cells = self.neurons[name]
+        silence = torch.zeros((), dtype=cells.drive_type, device=self.device).expand(self.shapes[name])
+        emitted = cells.step(t, [silence if rows is None else rows[0] for rows in drive])
+        kept = [what for what in wanted if what != "spikes" or cells.spiking]
+        return emitted[None], {what: cells.recorded(what)[None] for what in kept}
