@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 
 from snndeploy.encoding.names import Named, chip, named
+from snndeploy.engines import run
 from snndeploy.errors import Finding, raise_errors
 from snndeploy.network import spec
 from snndeploy.network.arrays import Array
 from snndeploy.network.encoding import Case, Encoding
-from snndeploy.network.encodings import ENCODINGS
+from snndeploy.network.encodings import ENCODINGS, Host
 from snndeploy.network.inputs import as_inputs
 from snndeploy.network.network import Input, Network
 from snndeploy.targets import Target
@@ -37,10 +38,12 @@ def encode(network: Network, target: Target, samples: Any, encoding: Named) -> N
         raise_errors([Finding("SD606", "calibration", what, "give calibration input")])
     chosen = named(network, encoding, target)
     arrays = as_inputs(network, samples)
-    made: list[Encoding] = []
     for given, name, settings in chosen:
-        made.append(ENCODINGS[name].chosen(Case(given, arrays[given.name], network, chip(target)), **settings))
-    return encoded(network, made)
+        # an input that is taken by an earlier encoding is gone
+        if given.name in network.input:
+            case = Case(given, arrays[given.name], network, chip(target))
+            network = ENCODINGS[name].chosen(case, **settings).applied(network)
+    return spec.check(network)
 
 
 def encoded(network: Network, encodings: tuple[Encoding, ...] | list[Encoding]) -> Network:
@@ -77,16 +80,20 @@ def events(network: Network, given: Any) -> dict[str, Array]:
     held = as_inputs(raw(network), given)
     made: dict[str, Array] = {}
     for each in network.encodings:
-        made |= each.events(held)
+        made |= made_by(each, held)
     made |= {each.name: held[each.name] for each in network.given if each.name not in made}
     return made
+
+
+def made_by(each: Encoding, given: Mapping[str, Array]) -> dict[str, Array]:
+    """The network's inputs that one encoding makes; what runs on a host runs on the reference, in float64."""
+    if not isinstance(each, Host):
+        return each.events(given)
+    own = {i.name: given[i.name] for i in each.network.given}
+    trace = run(each.network, own, "reference", ("spikes",))
+    return {name: trace.spikes[name].astype(np.int64) for name in each.network.outputs}
 
 
 def largest(network: Network) -> Mapping[str, int]:
     """The largest event of each input that an encoding makes."""
     return {each.name: e.largest for e in network.encodings for each in e.made}
-
-
-def size(arrays: Mapping[str, Array]) -> int:
-    """Events other than 0."""
-    return int(sum(np.count_nonzero(each) for each in arrays.values()))

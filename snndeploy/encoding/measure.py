@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from snndeploy.encoding.apply import encoded_as, raw
+from snndeploy.encoding.apply import encoded_as, made_by, raw
 from snndeploy.engines import run
 from snndeploy.engines.trace import Trace
 from snndeploy.errors import error
@@ -75,7 +75,7 @@ def costs(wanted: Network, made: Network, data: Any) -> list[Cost]:
     one = run(wanted, {each.name: held[each.name] for each in wanted.given}, "torch", dtype="float64")
     taken: dict[str, Any] = {}
     for each in made.encodings:
-        taken |= each.events(held)
+        taken |= made_by(each, held)
     own = {name: taken.get(name, held.get(name)) for name in (each.name for each in made.given)}
     two = run(made, own, "torch", dtype="float64")
     moved, kept = drift(one, two), None

@@ -1,6 +1,6 @@
 """What a network is: populations, projections, the exact update rule, what is legal."""
 
-from snndeploy.network.encodings import Delta, Encoding, Graded, Planes, Rate
+from snndeploy.network.encodings import Delta, Encoding, Graded, Host, Planes, Rate
 from snndeploy.network.maps import Conv, Dense, Flatten, Map, Pool, Reshape, Scale, Sparse
 from snndeploy.network.network import Decision, Input, Network, Population, Projection, Source
 from snndeploy.network.registers import AdaptationRegisters, Format, Registers
@@ -17,6 +17,7 @@ __all__ = [
     "Flatten",
     "Format",
     "Graded",
+    "Host",
     "Input",
     "Map",
     "Network",

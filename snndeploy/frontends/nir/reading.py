@@ -22,6 +22,7 @@ from snndeploy.frontends.nir.nested import Notes
 from snndeploy.frontends.nir.neurons import RESETS, reset_of
 from snndeploy.frontends.nir.styles import plain
 from snndeploy.network import spec
+from snndeploy.network.encodings import Host
 from snndeploy.network.maps import at_most
 from snndeploy.network.network import InputKinds, Network
 from snndeploy.network.rule import Rule
@@ -201,7 +202,8 @@ def _from_block(graph: Graph, choices: Choices, notes: Notes) -> Network | None:
             where = "nodes" if what == "populations" else "edges"
             notes.wrong("SD412", "block snndeploy", f"it has {told:,} {what}, and the file {held:,} {where}", FIX)
             return None
-    for each in network.populations:
+    beside = [p for e in network.encodings if isinstance(e, Host) for p in e.network.populations]
+    for each in (*network.populations, *beside):
         receptors = len(each.rule.receptors) if isinstance(each.rule, Rule) else 1
         notes.spend(abs(prod(each.shape)) * (6 + 3 * receptors), f"population {each.name!r} of the block")
     problems = _breaches(network)
