@@ -41,7 +41,7 @@ class Graded(Encoding):
         said = checked(cls.name, given.name, {"bits": BITS, "step": 0.0, "beyond": ("refuse", "clip")}, settings)
         bits, held = said["bits"], chip.most.bit_length()
         if chip.most < 2:
-            fix = "encode it as planes, rate or delta, or compute the first layer on the host (host); loihi2 has graded events"
+            fix = "encode it as planes, rate or delta, or compute the first layer on the host; loihi2 has graded events"
             raise refusal(cls.name, given.name, f"events of {chip.name} carry no number", fix)
         if bits != int(bits) or not 1 <= bits <= held:
             raise refusal(cls.name, given.name, f"bits = {bits}", f"an event of {chip.name} has 1 to {held} bits")
