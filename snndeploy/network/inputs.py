@@ -38,6 +38,12 @@ def _by_name(names: list[str], given: Any, found: list[Finding]) -> Mapping[str,
     return {}
 
 
+def _binary(array: Array) -> bool:
+    if array.dtype.kind in "bu":
+        return bool(array.max(initial=0) <= 1)
+    return bool(((array == 0) | (array == 1)).all())
+
+
 def _holds_one(given: tuple[Any, ...]) -> bool:
     """A tuple around one whole array, which has time and batch at least."""
     return len(given) == 1 and getattr(given[0], "ndim", 0) > 1
@@ -97,10 +103,10 @@ def as_inputs(network: Network, given: Any) -> dict[str, Array]:
                     "SD103", where, f"its shape {array.shape} has no steps or no samples", "give one of each at least"
                 )
             )
-        elif not np.isfinite(array).all():
+        elif array.dtype.kind == "f" and not np.isfinite(array).all():
             found.append(Finding("SD104", where, f"{np.count_nonzero(~np.isfinite(array))} values are NaN or infinite"))
-        elif each.kind == "binary" and not np.isin(array, (0, 1)).all():
-            other = array[~np.isin(array, (0, 1))][0]
+        elif each.kind == "binary" and not _binary(array):
+            other = array[(array != 0) & (array != 1)][0]
             found.append(Finding("SD111", where, f"{other:g} is not 0 or 1", WAYS))
         elif each.kind == "counts" and ((array < 0).any() or (array != np.floor(array)).any()):
             found.append(Finding("SD111", where, "counts are whole numbers >= 0", WAYS))

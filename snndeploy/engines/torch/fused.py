@@ -60,23 +60,30 @@ class Fused:
             before: what was emitted in the last `reach` steps, where there are any.
         """
         u, v = "u" in record, "v" in record or not self.spiking
-        past = None if before is None else before.numpy() != 0
-        out = rows(self.cells, steps, self.batch, past, u, v)
-        scan(self.cells, start, [None if x is None else x.numpy() for x in drive], self.work, out)
+        fired, u_rows, v_rows = self.scan(start, steps, drive, before, u, v)
         whole = (steps, self.batch, *self.shape)
-        spikes = torch.from_numpy(out.spikes[self.reach :]).reshape(whole)
-        membrane = torch.from_numpy(out.v).reshape(whole) if v else spikes
+        spikes = fired.reshape(whole)
+        membrane = v_rows.reshape(whole) if v else spikes
         kept = {}
         if self.spiking and "spikes" in record:
             kept["spikes"] = spikes
         if u:
-            currents = torch.from_numpy(out.u).reshape(self.receptors, *whole)
+            currents = u_rows.reshape(self.receptors, *whole)
             kept["u"] = self._wide(currents[0] if self.receptors == 1 else currents.movedim(0, 2))
         if "v" in record:
             kept["v"] = self._wide(membrane)
         if not self.spiking:
             return membrane, kept
         return spikes if self.value is None else spikes * self.value, kept
+
+    def scan(
+        self, start: int, steps: int, drive: Sequence[Tensor | None], before: Tensor | None, u: bool, v: bool
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Spikes (steps, cells), and rows of u (receptors, steps, cells) and v (steps, cells) where they are wanted."""
+        past = None if before is None else before.numpy() != 0
+        out = rows(self.cells, steps, self.batch, past, u, v)
+        scan(self.cells, start, [None if x is None else x.numpy() for x in drive], self.work, out)
+        return torch.from_numpy(out.spikes[self.reach :]), torch.from_numpy(out.u), torch.from_numpy(out.v)
 
     def _wide(self, x: Tensor) -> Tensor:
         return x.to(torch.int64) if x.dtype == torch.int32 else x

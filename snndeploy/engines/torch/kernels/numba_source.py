@@ -113,11 +113,10 @@ def source(o: Options) -> str:
         load += [
             f"for n in range(left if fed[{k}] else np.uint64(0)):",
             f"    {place[name]} = {name}[row + n]",
-            "if back[3].shape[0]:",
-            "    for n in range(left):",
-            f"        {place[name]} = np.{o.form}(",
-            f"            ({place[name]} if fed[{k}] else np.{o.form}(0)) + extra[{k}, np.uint64(block) + n]",
-            "        )",
+            f"for n in range(np.uint64(0) if fed[{k}] else left):",
+            f"    {place[name]} = np.{o.form}(0)",
+            "for n in range(left if back[3].shape[0] else np.uint64(0)):",
+            f"    {place[name]} = np.{o.form}({place[name]} + extra[{k}, np.uint64(block) + n])",
         ]
     kept = [("u_rows", k, f"u{k}") for k in several] + [("v_rows", 0, "v")] + [("p_rows", 0, "p")] * o.general
     for rows, k, name in kept:
