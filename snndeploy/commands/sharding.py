@@ -73,13 +73,14 @@ def needed(given: Path | dict[str, Path], output: Path | None, said: tuple[Any, 
 
 def paced(update: Callable[..., None]) -> Callable[[int, int], None]:
     """A function (done, total) in samples that shows how many there are a second, and how long the rest takes."""
-    began: list[tuple[int, float]] = []
+    calls: list[tuple[int, float]] = []
 
     def told(done: int, total: int) -> None:
         now = time.monotonic()
-        if not began:
-            began.append((done, now))
-        first, since = began[0]
+        if len(calls) < 2:
+            calls.append((done, now))
+        # the first shards wait until processes have started: the clock runs from their end
+        first, since = calls[0] if len(calls) < 2 or calls[1][0] == done else calls[1]
         text = f"{done:,} of {total:,} samples"
         if done > first and now > since:
             rate = (done - first) / (now - since)
