@@ -12,7 +12,6 @@ from typing import Any
 from snndeploy.conform import compare
 from snndeploy.conform.merge import compare_part, merge, part_of
 from snndeploy.conform.result import Comparison
-from snndeploy.encoding import events
 from snndeploy.engines import Trace, base, run, trace_shards
 from snndeploy.engines.trace import wanted
 from snndeploy.errors import SnnDeployError, error, raise_errors
@@ -22,7 +21,7 @@ from snndeploy.shards import plan
 from snndeploy.shards.folder import network_hash, versions
 from snndeploy.shards.session import How, finished, opened, target_of
 from snndeploy.shards.source import Block
-from snndeploy.shards.task import Members, Task
+from snndeploy.shards.task import Members, Task, taken
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +45,7 @@ class Comparing(Task):
         }
 
     def members(self, given: Block) -> Members:
-        given = events(self.network, given)
+        given = taken(self.network, given)
         first = run(self.network, given, self.engines[0], self.record)
         # one after the other: two traces at a time are in memory
         others = (run(self.network, given, name, self.record) for name in self.engines[1:])

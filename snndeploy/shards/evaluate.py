@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from snndeploy.encoding import events
 from snndeploy.engines import Trace, base, run, trace_shards
 from snndeploy.engines.trace import wanted
 from snndeploy.errors import error, raise_errors
@@ -22,7 +21,7 @@ from snndeploy.shards.folder import network_hash, versions
 from snndeploy.shards.result import Evaluation
 from snndeploy.shards.session import Finished, How, finished, opened, target_of
 from snndeploy.shards.source import Block
-from snndeploy.shards.task import Members, Task
+from snndeploy.shards.task import Members, Task, taken
 
 ALIKE = ("engine", "dtype", "steps", "latency", "converted")
 
@@ -58,7 +57,7 @@ class Running(Task):
         }
 
     def members(self, given: Block) -> Members:
-        trace = run(self.network, events(self.network, given), self.engine, self.record, self.raw, **dict(self.options))
+        trace = run(self.network, taken(self.network, given), self.engine, self.record, self.raw, **dict(self.options))
         header = {
             "engine": trace.engine,
             "dtype": trace.dtype,

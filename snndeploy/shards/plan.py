@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from math import ceil, prod
 
+from snndeploy.encoding.apply import raw
 from snndeploy.errors import error
 from snndeploy.network.network import Network
 from snndeploy.network.registers import Registers
@@ -50,6 +51,7 @@ def sample_bytes(network: Network, source: Source, record: tuple[str, ...], runs
     steps = source.steps
     # checks of the stored values make two arrays of truth values
     given = 3 * source.sample_bytes + 8 * steps * sum(prod(each.shape) for each in network.inputs)
+    given += 8 * steps * sum(prod(each.shape) for each in raw(network).inputs) if network.encodings else 0
     kept = 0
     for each in network.populations:
         receptors = 1 if isinstance(each.rule, Registers) else len(each.rule.receptors)

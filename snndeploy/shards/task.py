@@ -102,6 +102,11 @@ def _pack(stream: IO[bytes], members: Mapping[str, Array]) -> None:
     np.savez_compressed(stream, **members)  # type: ignore[arg-type]
 
 
+def taken(network: Network, given: Block) -> Block:
+    """What the network itself takes; where nothing is encoded, nothing is copied."""
+    return events(network, given) if network.encodings else given
+
+
 def bad_samples(task: Task, given: Block, start: int) -> tuple[Finding, ...]:
     """Findings that name the samples which the network cannot take, by file and number."""
     found = []

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from random_networks import float_network, integer_network, spikes_for
+from random_networks import PLAIN, float_network, integer_network, spikes_for
 
 import snndeploy as sd
 from snndeploy import cli
@@ -249,3 +249,23 @@ def test_a_digest_of_numbers():
     assert digest({"in": x}) == digest({"in": np.array([[0.5, 0.0], [3, 0]])})
     assert digest({"in": x}) != digest({"in": np.array([[0.5, 0.0], [2, 0]])})
     assert digest({"in": x}) != digest({"in": x.T})
+
+
+def test_encodings_are_made_shard_by_shard(tmp_path):
+    rng = np.random.default_rng(0)
+    net = float_network(rng, PLAIN - {"readout", "convolution"}, kind="real")
+    net = net.with_(decision=Decision(net.outputs[0]))
+    name = net.given[0].name
+    x = np.round(rng.random((30, 11, *net.given[0].shape)) * 15) / 15
+    q = sd.quantize(net, "loihi2", x, encoding="graded")
+    assert q.encodings
+    whole = sd.run(q, x, record=RECORD)
+    np.save(tmp_path / "x.npy", x)
+    found = sd.evaluate(q, tmp_path / "x.npy", record=RECORD, output=tmp_path / "o.npz", shard_size=3)
+    assert state_equal(trace_file.read(tmp_path / "o.npz"), whole)
+    assert np.array_equal(found.decisions, whole.decisions())
+    assert sd.compare_engines(q, tmp_path / "x.npy", ("reference", "torch"), shard_size=4)[0].identical
+    x[3, 5].flat[0] = np.inf
+    np.save(tmp_path / "x.npy", x)
+    with pytest.raises(SnnDeployError, match=rf"SD104 .*x\.npy: sample 5: input '{name}'"):
+        sd.evaluate(q, tmp_path / "x.npy", shard_size=3)
