@@ -118,8 +118,11 @@ def _model(name: str, output: Path, target: Target, size: Size, progress: Progre
 
     framework = net.source.framework if net.source else ""
     jobs = {
-        "float": (net, [("torch", None), *([(framework, None)] if framework else []), ("lava", size.lava)]),
-        "integer": (integers, [("torch", None), ("lava", size.lava), ("lava runtime", size.runtime)]),
+        "float": (
+            net,
+            [("torch", None), ("onnx", None), *([(framework, None)] if framework else []), ("lava", size.lava)],
+        ),
+        "integer": (integers, [("torch", None), ("onnx", None), ("lava", size.lava), ("lava runtime", size.runtime)]),
     }
     references = {form: verbs.run(each, test, "reference", RECORD) for form, (each, _) in jobs.items()}
     result: dict[str, Any] = {"accuracy": {}, "float": {}, "integer": {}}

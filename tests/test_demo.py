@@ -22,8 +22,8 @@ def test_every_engine_agrees_on_both_models(finished):
     assert set(verdict["models"]) == set(demo.MODELS)
     for name, framework in (("digits_csnn", "snntorch"), ("digits_norse", "norse")):
         model = verdict["models"][name]
-        assert set(model["float"]) == {"torch", framework, "lava"}
-        assert set(model["integer"]) == {"torch", "lava"}
+        assert set(model["float"]) == {"torch", "onnx", framework, "lava"}
+        assert set(model["integer"]) == {"torch", "onnx", "lava"}
         assert all(each["identical"] for each in model["integer"].values())
         assert all(each["agrees"] for each in model["float"].values())
         assert model["lossless"] == {"float": True, "integer": True}

@@ -77,7 +77,7 @@ def compare(
     files: Annotated[list[Path], typer.Argument(help="Two .npz traces, or one .nir file.", show_default=False)],
     data: sharding.MaybeData = None,
     engine_names: Annotated[str, typer.Option("--engines", help="Engines; all are compared with the first.")] = (
-        "reference,torch,lava"
+        "reference,torch,lava,onnx"
     ),
     output: Annotated[Path | None, typer.Option("--output", "-o", help="The .json verdict to write.")] = None,
     shard_size: sharding.ShardSize = None,

@@ -6,7 +6,9 @@ from random_networks import EVERY, float_network, integer_network, spikes_for
 
 import snndeploy as sd
 from snndeploy.engines import onnx as engine
+from snndeploy.engines.onnx import execute
 from snndeploy.errors import SnnDeployError
+from snndeploy.network import Conv, Dense, Input, Network, Population, Projection, Reset, Rule
 
 pytestmark = pytest.mark.skipif(engine.missing() is not None, reason=str(engine.missing()))
 ALL = ("spikes", "u", "v")
@@ -83,3 +85,31 @@ def test_a_model_beyond_two_gibibytes_is_refused(monkeypatch):
     network = float_network(np.random.default_rng(0))
     with pytest.raises(SnnDeployError, match="SD540"):
         sd.run(network, spikes_for(np.random.default_rng(0), network, 2, 1), engine="onnx")
+
+
+def test_a_state_beyond_float32_is_refused():
+    rule = Rule(beta=1.0, threshold=None, reset=Reset("none"))
+    network = Network(
+        1e-3,
+        (Input("in", (1,), "real"),),
+        (Population("out", (1,), rule),),
+        (Projection("in", "out", (Dense(np.array([[1.0]])),)),),
+        ("out",),
+    )
+    x = np.full((4, 1, 1), 3e38)
+    with pytest.raises(SnnDeployError, match="SD543.*left float32"):
+        sd.run(network, x, engine="onnx")
+    assert sd.run(network, x, engine="onnx", dtype="float64").v["out"][-1] == pytest.approx(1.2e39)
+
+
+def test_windows_are_counted_where_memory_is_bounded():
+    conv = Conv(np.ones((8, 4, 5, 5)))
+    network = Network(
+        1e-3,
+        (Input("in", (4, 12, 12)),),
+        (Population("out", (8, 8, 8), Rule(beta=0.5)),),
+        (Projection("in", "out", (conv,)),),
+        ("out",),
+    )
+    # 64 places of 100 taps each
+    assert execute.chunk_size(network, 10**6, 10) * 10 * 6400 <= execute.CHUNK_NUMBERS

@@ -12,11 +12,13 @@ import numpy as np
 from snndeploy.engines.base import Job, Progress
 from snndeploy.engines.onnx.settings import Options
 from snndeploy.engines.trace import Trace
+from snndeploy.errors import error
 from snndeploy.frontends.onnx import Interface, Settings, build
 from snndeploy.network.arrays import Array
+from snndeploy.network.maps import chain_work
 from snndeploy.network.network import COUNTED, Network
 
-# how many numbers the emissions of one chunk may hold, all populations together
+# how many numbers one chunk may hold: 32 to 64 MiB for each array of them
 CHUNK_NUMBERS = 2**23
 
 
@@ -34,9 +36,10 @@ def session(model: bytes, threads: int = 0) -> Any:
 
 
 def chunk_size(network: Network, steps: int, batch: int) -> int:
-    """Steps per chunk, so that a chunk's emissions stay within `CHUNK_NUMBERS`."""
-    per_step = batch * sum(prod(shape) for shape in network.shapes.values())
-    return max(1, min(steps, CHUNK_NUMBERS // per_step))
+    """Steps per chunk, so that a chunk's emissions, and the windows of its largest map, stay within `CHUNK_NUMBERS`."""
+    emitted = sum(prod(shape) for shape in network.shapes.values())
+    windows = max((chain_work(p.maps, network.shapes[p.source]) for p in network.projections), default=0)
+    return max(1, min(steps, CHUNK_NUMBERS // (batch * max(emitted, windows))))
 
 
 def execute(job: Job, by: Options) -> Trace:
@@ -64,6 +67,14 @@ def execute(job: Job, by: Options) -> Trace:
     label = f"onnx {by.graph} {onnxruntime.__version__}"
     arithmetic = "int" if integer else by.dtype
     return Trace(network, label, arithmetic, job.inputs, kept["spikes"], kept["u"], kept["v"], raw=job.raw)
+
+
+def _finite(held: Mapping[str, Array]) -> None:
+    """Raises SnnDeployError SD543 where a state has left the range of its type: it is not a number from then on."""
+    for name, rows in held.items():
+        if rows.dtype.kind == "f" and not np.isfinite(rows).all():
+            what = f"{np.count_nonzero(~np.isfinite(rows)):,} of {rows.size:,} values have left {rows.dtype}"
+            raise error("SD543", f"state {name.removesuffix('.before')!r}", what, 'dtype="float64", or smaller inputs')
 
 
 # the last sessions of each network, which a data set in many parts runs again and again
@@ -116,6 +127,8 @@ def feed_through(
             if tensor not in whole:
                 whole[tensor] = np.empty((steps, *part.shape[1:]), part.dtype)
             whole[tensor][start : start + now] = part
-        held = {state.before: rows for state, rows in zip(names.states, given[len(tensors) :], strict=True)}
+        after = zip(names.states, given[len(tensors) :], strict=True)
+        held = {state.before: rows for state, rows in after}
+        _finite(held)
         progress(start + now, steps)
     return whole

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from snndeploy.frontends.onnx.assembly import Drive
+from snndeploy.frontends.onnx.builder import Builder, moved_on
 from snndeploy.frontends.onnx.scope import Scope, declared
 from snndeploy.frontends.onnx.whole import Whole
 from snndeploy.network.table import rule_text
-
-if TYPE_CHECKING:
-    from snndeploy.frontends.onnx.model import Builder
 
 
 def scan_group(
@@ -29,8 +25,6 @@ def scan_group(
         steps: int64 (time,), the numbers of the steps.
     """
     from onnx import helper
-
-    from snndeploy.frontends.onnx.model import moved_on
 
     main, parts, network = builder.main, builder.parts, builder.network
     body, batch = Scope(main), builder.batch
