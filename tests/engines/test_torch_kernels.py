@@ -17,6 +17,7 @@ from scans import differences, drive_for, populations, scanned
 
 from snndeploy.engines.torch.fused import Fused
 from snndeploy.engines.torch.kernels import modules
+from snndeploy.engines.torch.kernels.cells import compiled
 from snndeploy.engines.torch.kernels.options import Options, general
 from snndeploy.network import Dense, Format, Input, Network, Population, Projection, Registers, Reset, Rule
 
@@ -210,3 +211,11 @@ def test_options_that_differ_have_names_that_differ():
     names = {general(form, n).label for form in ("int32", "float32", "float64") for n in (1, 2)}
     assert len(names) == 6
     assert Options("int32", now=True).label != Options("int32", late=True).label
+
+
+def test_a_kernel_is_written_once():
+    """However often a population is made: what is not found again would be compiled again."""
+    network = alone(Registers(du=0, dv=0, vth=None, reset=Reset("none", 0)))
+    one, two = (Fused(network, network.populations[0], 1).cells.options for _ in range(2))
+    assert one == two
+    assert compiled(one) is compiled(two)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
+from functools import cache
 from typing import Any, Literal
 
 from snndeploy.engines.torch.kernels.expression import Choice, Kind, Value, leaf
@@ -59,8 +60,9 @@ class Options:
         return "_".join([self.form, *on])
 
 
+@cache
 def general(form: Form, receptors: int) -> Options:
-    """Options that leave everything to flags and numbers."""
+    """Options that leave everything to flags and numbers; always the same ones."""
     flags: Any = {name: leaf(name, "truth") for name in FLAGS}
     real = form != "int32"
     return replace(Options(form, receptors, gains=real, floors=real, rests=True, adapts=True, clears=real), **flags)
