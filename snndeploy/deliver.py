@@ -56,6 +56,7 @@ class Delivered:
             "rates": dict(done.rates),
             "device": done.device,
             "seconds": round(done.seconds, 2),
+            "notes": list(done.notes),
             "network": None if self.file is None else str(self.file),
             "proof": known.get("proof"),
             "silent": [name for name in known.get("silent", "").split(", ") if name],
@@ -63,6 +64,9 @@ class Delivered:
 
     def __str__(self) -> str:
         done = self.trained
+        rates = [f"  {name}: {rate:.4f} spikes per step and neuron" for name, rate in done.rates.items()]
+        if not done.history:
+            return "\n".join([f"test: {done.accuracy:.1%}, loss {done.loss:.4f}", *rates])
         last, best = done.history[-1], done.history[done.best - 1]
         ended = ", stopped early" if done.stopped else ""
         lines = [
@@ -72,7 +76,8 @@ class Delivered:
             lines.append(f"best epoch {done.best}: {best.validation_accuracy:.1%} of the samples held back")
         if done.accuracy == done.accuracy:
             lines.append(f"test: {done.accuracy:.1%}")
-        lines += [f"  {name}: {rate:.4f} spikes per step and neuron" for name, rate in done.rates.items()]
+        lines += rates
+        lines += done.notes
         if self.network is not None:
             lines.append(f"module and network agree, {self.network.provenance['proof']}")
         return "\n".join(lines)
@@ -88,6 +93,7 @@ def train(
     capture: bool = True,
     out: str | os.PathLike[str] | None = None,
     prove: int = 64,
+    test_only: bool = False,
     **settings: Any,
 ) -> Delivered:
     """See `snndeploy.verbs.train`.
@@ -97,6 +103,7 @@ def train(
         decision, time: as for `snndeploy.capture`; the decision follows from the loss.
         capture: False: train a module that cannot be deployed.
         prove: samples that module and network are compared on.
+        test_only: train nothing; the weights are those of `best.pt` in `out`, and the accuracy is on the test samples.
         settings: see `train.loop.train`; those of a model file's TRAIN hold where nothing is said.
 
     Raises:
@@ -114,11 +121,26 @@ def train(
     from snndeploy.train.loop import train as run
 
     folder = None if out is None else Path(out)
+    if test_only:
+        asked = {"dt": dt, "decision": decision, "time": time, "capture": capture}
+        return Delivered(module, _tested(module, data, folder, asked | settings), None, None)
     done = run(module, data, dt=dt, decision=decision, time=time, capture=capture, out=folder, **settings)
     if done.network is None or not done.first:
         return Delivered(module, done, None, None)
     network = _proven(module, done, prove, dt_of(module, dt), time)
     return Delivered(module, done, network, None if folder is None else _written(network, folder / BEST))
+
+
+def _tested(module: Any, data: Any, folder: Path | None, settings: dict[str, Any]) -> Trained:
+    """The best epoch of a run on the test samples."""
+    from snndeploy.train.loop import Trained, score
+
+    if folder is None:
+        raise error("SD807", "test_only", "nothing says which weights", "out='runs/a', the folder of a run")
+    models.fill(module, folder / "best.pt")
+    ignored = ("model", "resume", "tensorboard", "progress", "each_epoch", "validation_data", "validation")
+    found, device = score(module, data, **{name: each for name, each in settings.items() if name not in ignored})
+    return Trained(found.loss, found.accuracy, (), rates=found.rates, device=device)
 
 
 def _of_file(name: str, data: Any, dt: float | None, given: dict[str, Any]) -> tuple[Any, Any, Any, dict[str, Any]]:

@@ -98,7 +98,7 @@ def build(source: str, weights: str | os.PathLike[str] | None = None) -> Any:
             "SD804", source, f"{function}() returned {type(module).__name__}, not a torch.nn.Module", "return module"
         )
     if weights is not None:
-        _fill(module, weights)
+        fill(module, weights)
     return module.eval()
 
 
@@ -111,13 +111,18 @@ def build_seeded(source: str, seed: int = 0) -> Any:
     return build(source)
 
 
-def _fill(module: Any, weights: str | os.PathLike[str]) -> None:
-    """Loads a state_dict into a module; all that does not fit is reported at once."""
+def fill(module: Any, weights: str | os.PathLike[str]) -> None:
+    """Loads a state_dict into a module; all that does not fit is reported at once.
+
+    Raises:
+        SnnDeployError SD801, SD805.
+    """
     import pickle
 
     import torch
 
     fix = "torch.save(module.state_dict(), path)"
+    existing(weights, "weights file")
     try:
         state = torch.load(weights, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as problem:

@@ -55,14 +55,15 @@ def progress(task: str, as_json: bool) -> Iterator[Callable[..., None]]:
         yield lambda done, total, text=None: None
         return
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[text]}"), TimeElapsedColumn())
+    texts = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[text]}"))
+    columns = (*texts, TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
         bar = bars.add_task(task, total=None, text="")
 
         def update(done: int, total: int, text: str | None = None) -> None:
-            bars.update(bar, completed=done, total=total, text=text or f"{done:,} of {total:,}")
+            bars.update(bar, completed=done, total=total or None, text=text or f"{done:,} of {total:,}")
 
         yield update
 

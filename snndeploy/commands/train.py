@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from functools import wraps
 from inspect import Parameter, signature
@@ -97,6 +98,7 @@ def train(
         str | None, typer.Option("--decision", help="spike-count, last-v or max-v; or output:rule.")
     ] = None,
     prove: Annotated[int, typer.Option("--prove", help="Samples that module and network are compared on.")] = 64,
+    test_only: Annotated[bool, typer.Option("--test-only", help="Train nothing: test best.pt of --out.")] = False,
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write event files for TensorBoard too.")] = False,
     json: opt.Json = False,
 ) -> None:
@@ -120,20 +122,31 @@ def train(
             dt=dt,
             decision=decision,
             prove=prove,
+            test_only=test_only,
             tensorboard=tensorboard,
             progress=update,
+            each_epoch=None if json or sys.stderr.isatty() else _line,
             **settings,
             **({"rates": bands} if bands else {}),
         )
     if not done.trained.first:
         return
     about = done.as_dict()
+    if test_only:
+        show({"run": str(out), "model": model, **about}, json, str(done))
+        return
     show({"run": str(out), "model": model, **about}, json, str(done))
     fix = "train with --rates '*=0.01:0.5', or with more epochs"
     if not json:
         what = "it never spikes in the proof, which so says little about it"
         report([Finding("SD317", f"population {name!r}", what, fix, "warning") for name in about["silent"]])
     say(f"{out}: best.pt" + ("" if done.file is None else f", {done.file.name}"), json)
+
+
+def _line(number: int, done: Any) -> None:
+    """An epoch on stderr, where no bar can be drawn."""
+    held = "" if done.validation_accuracy is None else f", held back {done.validation_accuracy:.1%}"
+    say(f"epoch {number}: loss {done.loss:.4f}, accuracy {done.accuracy:.1%}{held}, spike rate {done.rate:.4f}", False)
 
 
 def _taught(samples: Path, labels: Path | None) -> tuple[Any, Any]:

@@ -120,16 +120,16 @@ def sweep(folder: Path) -> None:
         each.unlink(missing_ok=True)
 
 
-def random_state() -> dict[str, Any]:
-    """The states of all generators of this process, as plain values."""
+def random_state(cuda: bool = True) -> dict[str, Any]:
+    """The states of all generators of this process, as plain values; those of CUDA only if asked for."""
     kind, keys, position, has, cached = np.random.get_state(legacy=True)
     version, numbers, gauss = random.getstate()
-    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+    drawn = torch.cuda.get_rng_state_all() if cuda and torch.cuda.is_available() else []
     return {
         "python": [version, list(numbers), gauss],
         "numpy": [kind, torch.from_numpy(np.asarray(keys, np.int64)), int(position), int(has), float(cached)],
         "torch": torch.get_rng_state(),
-        "cuda": cuda,
+        "cuda": drawn,
     }
 
 
@@ -144,9 +144,16 @@ def set_random_state(state: dict[str, Any]) -> None:
 
 
 def seed_everything(seed: int) -> None:
+    """All generators, those of devices too."""
+    seed_generators(seed)
+    torch.manual_seed(seed)
+
+
+def seed_generators(seed: int) -> None:
+    """Those of this process and of the CPU."""
     random.seed(seed)
     np.random.seed(seed % 2**32)
-    torch.manual_seed(seed)
+    torch.default_generator.manual_seed(seed)
 
 
 def save_weights(path: Path, module: torch.nn.Module) -> None:

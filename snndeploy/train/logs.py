@@ -15,14 +15,14 @@ from typing import IO, Any
 from snndeploy.errors import Finding, MissingEngineError, error
 from snndeploy.files import short
 
-BATCHES, EPOCHS = "batches.csv", "epochs.csv"
+FILES = BATCHES, EPOCHS = "batches.csv", "epochs.csv"
 
 
 class Logs:
     """Files of a run.
 
     Args:
-        lengths: of each file at the checkpoint that is resumed; None: a new run.
+        lengths: of each file at the checkpoint; what is behind is cut off.
         tensorboard: write event files for TensorBoard too, from `step` on.
 
     Raises:
@@ -30,25 +30,25 @@ class Logs:
         MissingEngineError SD502: TensorBoard is not installed.
     """
 
-    def __init__(self, folder: Path, lengths: Mapping[str, int] | None, tensorboard: bool = False, step: int = 0):
+    def __init__(self, folder: Path, lengths: Mapping[str, int], tensorboard: bool = False, step: int = 0):
         self.folder = folder
         self.files: dict[str, IO[str]] = {}
-        self.headed: set[str] = set()
-        for name in (BATCHES, EPOCHS):
+        self.headed = {name for name, known in lengths.items() if known}
+        for name, known in lengths.items():
             path = folder / name
-            known = 0 if lengths is None else lengths[name]
             size = path.stat().st_size if path.exists() else 0
             if size < known:
                 what = f"it has {size:,} bytes, and had {known:,} at the checkpoint: rows were lost"
                 raise error("SD841", str(path), what, "put the file back, or begin the run anew")
-            if known:
-                self.headed.add(name)
+        self.board: Any = _board(folder, step) if tensorboard else None
+        for name, known in lengths.items():
+            path = folder / name
             try:
                 self.files[name] = path.open("a", encoding="utf-8", newline="")
                 os.truncate(path, known)
             except OSError as problem:
+                self.close()
                 raise _unwritten(path, problem) from problem
-        self.board: Any = _board(folder, step) if tensorboard else None
 
     def row(self, name: str, step: int, values: Mapping[str, float | int | None]) -> None:
         """One row; the first one of a file writes the names of its columns."""

@@ -25,6 +25,7 @@ from snndeploy.train.interrupt import Stop, waiting
 from snndeploy.train.logs import BATCHES, EPOCHS
 from snndeploy.train.losses import LOSSES, chosen, rate_loss
 from snndeploy.train.optimizers import Schedule, optimizer
+from snndeploy.train.precision import check_inputs, rounding
 from snndeploy.train.processes import device_of, part_of, start, summed
 from snndeploy.train.rates import penalty, whole
 from snndeploy.train.run import Resume, Run
@@ -37,8 +38,11 @@ from snndeploy.train.state import Epoch, State
 __all__ = ["Trained", "accuracy", "rate_loss", "train"]
 
 Progress = Callable[[int, int, str], None]
+EachEpoch = Callable[[int, Epoch], None]
 # samples that the module is captured with before training
 SHOWN = 4
+# samples on which fewer bits are compared with 32
+NOTED = 64
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,7 @@ class Trained:
         rates: population -> spikes per step and neuron, on the test samples.
         device: where it ran.
         network: as captured before training, for `deliver`; None: not captured.
-        seconds: of this call.
+        seconds: of this call. notes: what a reader should know.
     """
 
     loss: float
@@ -63,6 +67,7 @@ class Trained:
     rates: Mapping[str, float] = field(default_factory=dict)
     device: str = "cpu"
     stopped: bool = False
+    notes: tuple[str, ...] = ()
     network: Network | None = field(default=None, compare=False, repr=False)
     sources: Sources | None = field(default=None, compare=False, repr=False)
     first: bool = field(default=True, compare=False, repr=False)
@@ -86,6 +91,7 @@ def train(
     model: str | Path | None = None,
     tensorboard: bool = False,
     progress: Progress | None = None,
+    each_epoch: EachEpoch | None = None,
     **named: Any,
 ) -> Trained:
     """Trains a module of snnTorch or Norse neurons in place.
@@ -102,7 +108,7 @@ def train(
         resume: go on from the last checkpoint in `out`; "previous": from the one before it.
         model: the model file, whose hash tells whether a run is resumed with the same one.
         tensorboard: write its event files too.
-        progress: called as (batches done, batches in all, text).
+        progress: called as (batches done, batches in all, text). each_epoch: called as (its number, the `Epoch`).
 
     Raises:
         SnnDeployError: SD807, SD3xx, SD845: settings, device or module do not fit. SD843: a bad sample. SD844: a loss
@@ -117,7 +123,7 @@ def train(
     forward = forward_of(module, shown, how, dt=dt, decision=decision, time=time, captured=capture)
     fabric = start(how, device)
     checkpoint.seed_everything(how.seed + fabric.global_rank)
-    loop = Loop(module, forward, sources, how, fabric, progress)
+    loop = Loop(module, forward, sources, how, fabric, progress, each_epoch)
     run = None
     if out is not None:
         about = {
@@ -126,9 +132,10 @@ def train(
             "device": fabric.device.type,
             "processes": fabric.world_size,
         }
-        run = Run(Path(out), how, about, resume, fabric, tensorboard)
-        loop.state = run.resume(module, loop.optimizer, loop.schedule)
+        run = Run(Path(out), how, about, resume, fabric)
     try:
+        if run is not None:
+            loop.state = run.begin(module, loop.optimizer, loop.schedule, tensorboard)
         loop.go(run)
     finally:
         if run is not None:
@@ -143,11 +150,44 @@ def train(
         rates={} if score is None else score.rates,
         device=str(fabric.device),
         stopped=loop.state.stopped,
+        notes=loop.notes,
         network=forward.network,
         sources=sources,
         first=fabric.global_rank == 0,
         seconds=clock.perf_counter() - begun,
     )
+
+
+def score(
+    module: torch.nn.Module,
+    data: Any,
+    *,
+    how: Settings | None = None,
+    test: Any = None,
+    layout: str | None = None,
+    dt: float | None = None,
+    decision: str | None = None,
+    time: Any = None,
+    capture: bool = True,
+    **named: Any,
+) -> tuple[Score, str]:
+    """A module on its test samples, as it is, and the device where that was measured. Arguments as for `train`.
+
+    Raises:
+        SnnDeployError: as `train`. SD807: there are no test samples.
+    """
+    how = settings(how, named)
+    device = device_of(how)
+    sources = sources_of(data, how, layout, None, test)
+    if sources.test is None:
+        raise error("SD807", "test", "there are no test samples", "test=(x, labels) (--test x.npz)")
+    shown, _ = sources.test.first(SHOWN)
+    forward = forward_of(module, shown, how, dt=dt, decision=decision, time=time, captured=capture)
+    fabric = start(how, device)
+    module.to(fabric.device)
+    found = evaluate(forward, sources.test, how, fabric)
+    module.cpu()
+    return found, str(fabric.device)
 
 
 class Loop:
@@ -160,11 +200,13 @@ class Loop:
         sources: Sources,
         how: Settings,
         fabric: Any,
-        progress: Progress | None,
+        progress: Progress | None = None,
+        each_epoch: EachEpoch | None = None,
     ):
         self.module, self.forward, self.sources, self.how, self.fabric = module, forward, sources, how, fabric
-        self.progress = progress
+        self.progress, self.each_epoch = progress, each_epoch
         self.state = State()
+        self.notes: tuple[str, ...] = ()
         self.part = part_of(fabric)
         self.learned = [each for each in module.parameters() if each.requires_grad]
         if not self.learned:
@@ -190,6 +232,8 @@ class Loop:
         """One update."""
         how, state, several = self.how, self.state, self.part.world > 1
         inputs, labels = placed(batch, self.fabric.device)
+        if how.precision != "32-true":
+            check_inputs(inputs)
         signals = self.wrapped(inputs)
         out = output_of(signals, batch)
         loss = LOSSES[how.loss].of(out, labels, how.scale)
@@ -270,6 +314,8 @@ class Loop:
             state.best = {name: each.detach().cpu().clone() for name, each in self.module.state_dict().items()}
         if run is not None:
             self.save(run)
+        if self.each_epoch is not None and self.part.rank == 0:
+            self.each_epoch(state.epoch, done)
 
     def check_weights(self) -> None:
         # spikes are 0 or 1 whatever happens, so that a loss can stay finite when the weights are not
@@ -304,6 +350,8 @@ class Loop:
             self.module.load_state_dict(self.state.best)
         test = self.sources.test
         score = None if test is None else evaluate(self.forward, test, self.how, self.fabric)
+        shown = (test or self.sources.validation or self.sources.train).first(NOTED)[0]
+        self.notes = rounding(self.forward, shown, self.how, self.fabric.device)
         self.module.cpu().eval()
         if run is not None and run.first:
             checkpoint.save_weights(run.folder / "best.pt", self.module)

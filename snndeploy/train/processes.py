@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import warnings
 from typing import Any
@@ -55,8 +56,9 @@ def start(how: Settings, device: str) -> Any:
     # buffers of neurons are states, which belong to the samples of a process
     strategy: Any = DDPStrategy(broadcast_buffers=False) if several else "auto"
     with warnings.catch_warnings():
-        # what Fabric remarks about the machine is no news here
+        # what Fabric remarks about machine and precision is no news here
         warnings.simplefilter("ignore")
+        logging.getLogger("lightning_fabric").setLevel(logging.ERROR)
         fabric = Fabric(
             accelerator=device,
             devices=local,

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import IO, Any, Literal
 
 import torch
 
 from snndeploy.errors import Finding, error, raise_errors
 from snndeploy.files import short
 from snndeploy.train import checkpoint
-from snndeploy.train.logs import Logs
+from snndeploy.train.logs import FILES, Logs
 from snndeploy.train.processes import gathered
 from snndeploy.train.settings import Settings
 from snndeploy.train.state import State
@@ -27,12 +27,10 @@ class Run:
 
     Raises:
         SnnDeployError SD802: it cannot be made. SD801, SD841: no whole checkpoint to resume. SD842: it holds another
-            run, or one with other settings.
+            run, or one with other settings. SD822: another run is at work in it.
     """
 
-    def __init__(
-        self, folder: Path, how: Settings, about: Mapping[str, Any], resume: Resume, fabric: Any, tensorboard: bool
-    ):
+    def __init__(self, folder: Path, how: Settings, about: Mapping[str, Any], resume: Resume, fabric: Any):
         self.folder, self.how, self.about, self.fabric = folder, how, dict(about), fabric
         self.first = fabric.global_rank == 0
         try:
@@ -41,18 +39,26 @@ class Run:
             raise error("SD802", str(folder), f"the folder cannot be made ({short(problem)})", "choose another") from (
                 problem
             )
+        self.logs: Logs | None = None
+        self.lock = _hold(folder) if self.first else None
+        try:
+            self._open(resume)
+        except BaseException:
+            self.close()
+            raise
+
+    def _open(self, resume: Resume) -> None:
+        folder = self.folder
         self.saved = checkpoint.load(folder, resume == "previous") if resume else None
         if self.saved is not None:
             self._check(self.saved)
         elif (folder / checkpoint.LAST).exists():
             fix = "resume=True (--resume) goes on with it; or name another folder"
             raise error("SD842", str(folder), "it holds a run already", fix)
-        fabric.barrier()
-        self.logs: Logs | None = None
-        if self.first:
-            checkpoint.sweep(folder)
-            lengths, step = (self.saved["logs"], self.saved["state"]["step"]) if self.saved else (None, 0)
-            self.logs = Logs(folder, lengths, tensorboard, step)
+        elif any((folder / name).exists() for name in FILES):
+            what = f"it holds {' or '.join(FILES)}, and no checkpoint: they are not of a run"
+            raise error("SD802", str(folder), what, "name another folder")
+        self.fabric.barrier()
 
     def _check(self, saved: Mapping[str, Any]) -> None:
         found = self.how.differing(saved["settings"])
@@ -63,20 +69,28 @@ class Run:
         fix = "resume with what the run was begun with, or begin another one in another folder"
         raise_errors(Finding(f.code, f"{self.folder}: {f.where}", f.what, fix) for f in found)
 
-    def resume(self, module: torch.nn.Module, optimizer: Any, schedule: Any) -> State:
-        """Everything as it was at the checkpoint; a new state where there is none."""
+    def begin(self, module: torch.nn.Module, optimizer: Any, schedule: Any, tensorboard: bool = False) -> State:
+        """Everything as it was at the checkpoint; a new state, and the first checkpoint, where there is none."""
+        state = State() if self.saved is None else self._resume(self.saved, module, optimizer, schedule)
         if self.saved is None:
-            return State()
-        module.load_state_dict(self.saved["module"])
-        optimizer.load_state_dict(self.saved["optimizer"])
-        schedule.load_state_dict(self.saved["schedule"])
-        checkpoint.set_random_state(self.saved["random"][self.fabric.global_rank])
-        return State.of(self.saved["state"])
+            self.save(state, module, optimizer, schedule)
+        if self.first:
+            checkpoint.sweep(self.folder)
+            lengths = self.saved["logs"] if self.saved else dict.fromkeys(FILES, 0)
+            self.logs = Logs(self.folder, lengths, tensorboard, state.step)
+        return state
+
+    def _resume(self, saved: Mapping[str, Any], module: torch.nn.Module, optimizer: Any, schedule: Any) -> State:
+        module.load_state_dict(saved["module"])
+        optimizer.load_state_dict(saved["optimizer"])
+        schedule.load_state_dict(saved["schedule"])
+        checkpoint.set_random_state(saved["random"][self.fabric.global_rank])
+        return State.of(saved["state"])
 
     def save(self, state: State, module: torch.nn.Module, optimizer: Any, schedule: Any) -> None:
         """Writes a checkpoint; every process comes here. Raises SD840."""
         random = gathered(self.fabric, checkpoint.random_state())
-        if not self.first or self.logs is None:
+        if not self.first:
             return
         checkpoint.save(
             self.folder,
@@ -89,10 +103,28 @@ class Run:
                 "optimizer": optimizer.state_dict(),
                 "schedule": schedule.state_dict(),
                 "random": random,
-                "logs": self.logs.lengths(),
+                "logs": dict.fromkeys(FILES, 0) if self.logs is None else self.logs.lengths(),
             },
         )
 
     def close(self) -> None:
         if self.logs is not None:
             self.logs.close()
+        if self.lock is not None:
+            self.lock.close()
+
+
+def _hold(folder: Path) -> IO[str]:
+    """Keeps a second run out of the folder until the file is closed, or its process is gone. Raises SD822."""
+    lock = (folder / ".lock").open("a")
+    try:
+        import fcntl
+    except ImportError:  # not on this system: then nothing tells two runs apart
+        return lock
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        lock.close()
+        fix = "wait for it, or name another folder"
+        raise error("SD822", str(folder), "another run is at work in it", fix) from None
+    return lock

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch.utils.data import DataLoader, IterableDataset
 
 from snndeploy.errors import error
 from snndeploy.frontends.arguments import INPUT
@@ -15,6 +16,7 @@ from snndeploy.network.arrays import Array
 from snndeploy.train.batches import Arrays, Source
 from snndeploy.train.data import Data
 from snndeploy.train.settings import Settings
+from snndeploy.train.streams import Items, Loader
 
 LAYOUTS = ("time-major", "batch-major")
 
@@ -58,6 +60,12 @@ def source_of(data: Any, how: Settings, layout: str | None, order: int | None, w
         if layout == "batch-major":
             arrays = {name: x.swapaxes(0, 1) if x.ndim > 1 else x for name, x in arrays.items()}
         return Arrays(arrays, np.atleast_1d(array_of(labels)), how.batch, order, where)
+    if isinstance(data, DataLoader):
+        return Loader(data, layout, order, where)
+    if isinstance(data, IterableDataset):
+        return Loader(DataLoader(data, how.batch, num_workers=how.workers), "batch-major", order, where)
+    if hasattr(data, "__getitem__") and hasattr(data, "__len__") and not isinstance(data, (tuple, list, dict, str)):
+        return Items(data, how.batch, order, how.workers, where)
     what = f"a {type(data).__name__} holds no samples with labels"
     fix = "give (x, labels), train.data.Data, a torch Dataset of (x, label), or a DataLoader"
     raise error("SD807", where, what, fix)
@@ -69,7 +77,7 @@ def array_of(given: Any) -> Array:
 
 
 def _split(train: Source, how: Settings) -> tuple[Source, Source]:
-    if not isinstance(train, Arrays):
+    if not isinstance(train, (Arrays, Items)):
         fix = "give validation data of their own, or a Dataset"
         raise error("SD807", "validation", "a stream cannot be split, for nothing says what is in it", fix)
     if not 0 < round(train.samples * how.validation) < train.samples:

@@ -148,9 +148,9 @@ class _Watch:
         if name in self.of.values:
             axes = (0, 1) if family.over_time else (0,)
             if name in self.of.learned:
-                count = emitted.sum(dim=axes) / torch.as_tensor(self.of.values[name]).to(emitted)
+                count = self._worth(emitted, name).sum(dim=axes)
             else:
-                count = emitted.detach().count_nonzero().float()
+                count = self._worth(emitted.detach(), name).sum()
             known = self.counts.get(name)
             self.counts[name] = count if known is None else known + count
         if name == self.of.output:
@@ -158,6 +158,11 @@ class _Watch:
             if self.of.signal == "v" and name in self.of.values:
                 shown = family.seen(module, self.before, output).v
             self.rows += list(shown) if family.over_time else [shown]
+
+    def _worth(self, emitted: Tensor, name: str) -> Tensor:
+        """Spikes as ones, where one emits something else."""
+        value = self.of.values[name]
+        return emitted if (value == 1).all() else emitted / torch.as_tensor(value).to(emitted)
 
 
 def _in_float32(module: Any, args: Any, kwargs: Any) -> Any:
