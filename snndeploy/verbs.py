@@ -447,6 +447,7 @@ def run(
     record: Iterable[str] = ("spikes",),
     raw: bool = False,
     progress: Callable[[int, int], None] | None = None,
+    only: Iterable[str] | None = None,
     **options: Any,
 ) -> Trace:
     """Runs a network on one engine.
@@ -457,6 +458,7 @@ def run(
         engine: "reference", "torch", "lava", "onnx", "snntorch" or "norse".
         record: of "spikes", "u", "v".
         raw: keep the engine's own time, latency included, instead of network time.
+        only: populations that are recorded, for example `network.outputs`; None: all.
         options: the engine's own, for example device="cuda" or mode="runtime".
 
     Raises:
@@ -465,7 +467,7 @@ def run(
     """
     from snndeploy.engines import run as execute
 
-    return execute(network, _events(network, spikes), engine, record, raw, progress, **options)
+    return execute(network, _events(network, spikes), engine, record, raw, progress, only, **options)
 
 
 def evaluate(

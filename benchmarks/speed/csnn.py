@@ -10,7 +10,7 @@ import snntorch.utils
 import torch
 from recordings import DATA, mnist
 from speed.calibrate import calibrate
-from speed.equality import against_reference
+from speed.equality import against_reference, outputs
 from speed.row import Row, Settings
 from speed.timing import in_turns, ratio
 from torch import Tensor, nn
@@ -78,8 +78,8 @@ def rows(settings: Settings) -> list[Row]:
     times = in_turns(
         {
             "snntorch": lambda: forward(module, floats),
-            "float": lambda: sd.run(network, x, "torch"),
-            "integer": lambda: sd.run(integer, x, "torch"),
+            "float": lambda: outputs(network, x),
+            "integer": lambda: outputs(integer, x),
             "matmul": lambda: left @ right,
         },
         settings.repeats,

@@ -13,6 +13,11 @@ from snndeploy.network import Network
 RECORD = ("spikes", "u", "v")
 
 
+def outputs(network: Network, x: Any, engine: str = "torch", **options: Any) -> Trace:
+    """A run that keeps what the outputs emit, which is what a module returns."""
+    return sd.run(network, x, engine, only=network.outputs, **options)
+
+
 def differing(a: Trace, b: Trace, record: tuple[str, ...] = RECORD) -> tuple[int, int]:
     """(numbers that differ, numbers compared), over all populations."""
     wrong = whole = 0

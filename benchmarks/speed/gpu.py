@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 from speed.csnn import BATCH, STEPS, forward, networks
-from speed.equality import differing
+from speed.equality import differing, outputs
 from speed.row import Row, Settings
 from speed.timing import in_turns, ratio
 
@@ -26,7 +26,7 @@ def rows(settings: Settings) -> list[Row]:
         return forward(there, floats.to("cuda")).cpu()
 
     times = in_turns(
-        {"snntorch": on_gpu, "integer": lambda: sd.run(integer, x, "torch", device="cuda")}, settings.repeats, warm=2
+        {"snntorch": on_gpu, "integer": lambda: outputs(integer, x, device="cuda")}, settings.repeats, warm=2
     )
     module.to("cpu")
     record = ("spikes", "u", "v")

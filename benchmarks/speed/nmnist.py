@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 from recordings import DATA, nmnist, nmnist_network
-from speed.equality import RECORD, differing
+from speed.equality import RECORD, differing, outputs
 from speed.row import Row, Settings
 from speed.timing import in_turns
 
@@ -56,15 +56,15 @@ def rows(settings: Settings) -> list[Row]:
     one = x[:, :1]
     times = in_turns(
         {
-            f"batch {batch}": lambda: sd.run(network, x, "torch"),
-            "batch 1": lambda: sd.run(network, one, "torch"),
-            f"lava, {inline}": lambda: sd.run(network, x[:, :inline], "lava"),
+            f"batch {batch}": lambda: outputs(network, x),
+            "batch 1": lambda: outputs(network, one),
+            f"lava, {inline}": lambda: outputs(network, x[:, :inline], "lava"),
         },
         settings.repeats,
     )
     kept: list[Any] = []
     # a network is built and processes are started for every sample: once is enough to see how long that takes
-    once = in_turns({"runtime": lambda: kept.append(sd.run(network, one, "lava", RECORD[:1], mode="runtime"))}, 1, 0)
+    once = in_turns({"runtime": lambda: kept.append(outputs(network, one, "lava", mode="runtime"))}, 1, 0)
     bits = compared(network, x[:, :inline], kept[0])
     each = {
         "many": times[f"batch {batch}"].median / batch,
@@ -89,6 +89,6 @@ def compared(network: Network, x: Any, runtime: Any) -> tuple[int, int]:
     """Numbers that differ between the integer engine, Lava in both its modes, and the reference, and all of them."""
     reference = sd.run(network, x, "reference", RECORD)
     found = [differing(sd.run(network, x, engine, RECORD), reference) for engine in ("torch", "lava")]
-    one = sd.run(network, x[:, :1], "reference")
+    one = outputs(network, x[:, :1], "reference")
     found.append(differing(runtime, one, RECORD[:1]))
     return sum(wrong for wrong, _ in found), sum(whole for _, whole in found)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from speed import csnn, recurrent
-from speed.equality import RECORD, differing
+from speed.equality import RECORD, differing, outputs
 from speed.row import Row, Settings
 from speed.timing import in_turns, ratio
 
@@ -30,9 +30,9 @@ def rows(settings: Settings) -> list[Row]:
     for name, (network, x) in cases(settings.quick).items():
 
         def by(graph: str, network: Network = network, x: Any = x) -> Any:
-            return lambda: sd.run(network, x, "onnx", graph=graph, threads=settings.threads)
+            return lambda: outputs(network, x, "onnx", graph=graph, threads=settings.threads)
 
-        plain = {"torch": lambda network=network, x=x: sd.run(network, x, "torch")}
+        plain = {"torch": lambda network=network, x=x: outputs(network, x)}
         times = in_turns({**plain, **{graph: by(graph) for graph in GRAPHS}}, settings.repeats)
         part = x[:, :2]
         reference = sd.run(network, part, "reference", RECORD)

@@ -9,7 +9,7 @@ import snntorch as snn
 import torch
 from norse.torch import LIF, LIFParameters, LIFRecurrent, SequentialState
 from snntorch import utils
-from speed.equality import against_reference
+from speed.equality import against_reference, outputs
 from speed.row import Row, Settings
 from speed.timing import in_turns, ratio
 from torch import Tensor, nn
@@ -81,8 +81,8 @@ def rows(settings: Settings) -> list[Row]:
         times = in_turns(
             {
                 name: lambda module=module, forward=forward: forward(module, floats),
-                "float": lambda network=network: sd.run(network, x, "torch"),
-                "integer": lambda integer=integer: sd.run(integer, x, "torch"),
+                "float": lambda network=network: outputs(network, x),
+                "integer": lambda integer=integer: outputs(integer, x),
             },
             settings.repeats,
         )

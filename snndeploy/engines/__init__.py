@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from snndeploy.engines.base import ENGINES, Job, Progress, load
-from snndeploy.engines.trace import Trace, wanted
+from snndeploy.engines.trace import Trace, chosen, reduced, wanted
 from snndeploy.errors import raise_errors
 from snndeploy.network import spec
 from snndeploy.network.inputs import as_inputs
@@ -22,6 +22,7 @@ def run(
     record: Iterable[str] = ("spikes",),
     raw: bool = False,
     progress: Progress | None = None,
+    only: Iterable[str] | None = None,
     **options: Any,
 ) -> Trace:
     """Runs a network on one engine.
@@ -30,6 +31,7 @@ def run(
         spikes: array (time, batch, *shape) for a network with one input, or a mapping by name.
         record: of "spikes", "u", "v". A population that emits v has v recorded where it is an output.
         raw: keep the engine's own time (latency included) instead of network time.
+        only: populations that are recorded, for example `network.outputs`; None: all.
         options: the engine's own, for example `device="cuda"`, `dtype="float64"`, `mode="runtime"`.
 
     Raises:
@@ -40,5 +42,6 @@ def run(
     spec.check(network)
     inputs = as_inputs(network, spikes)
     raise_errors(loaded.refusals(network))
-    job = Job(network, inputs, wanted(network, record), raw, progress or (lambda done, total: None), options)
-    return loaded.run(job)
+    kept = chosen(network, only)
+    job = Job(network, inputs, wanted(network, record), raw, progress or (lambda done, total: None), options, kept)
+    return reduced(loaded.run(job), kept)

@@ -22,6 +22,7 @@ class Job:
     Attributes:
         inputs: checked arrays, see `network.inputs.as_inputs`.
         record: what to keep, see `trace.wanted`.
+        only: populations that are kept; None: all. An engine need not look at it: `run` takes the others out.
         raw: keep the engine's own time, latency and all.
         progress: called as (steps done, steps in all); engines that cannot tell call it once at the end.
         options: the engine's own settings, checked by the engine.
@@ -33,6 +34,7 @@ class Job:
     raw: bool = False
     progress: Progress = lambda done, total: None
     options: Mapping[str, Any] = field(default_factory=dict)
+    only: frozenset[str] | None = None
 
 
 class Engine(Protocol):

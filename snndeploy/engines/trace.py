@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -97,3 +97,24 @@ def wanted(network: Network, record: Iterable[str]) -> tuple[str, ...]:
     emits = any(not network.population[name].rule.spiking for name in network.outputs)
     decides = network.decision is not None and network.decision.rule != "spike-count"
     return tuple(n for n in RECORDABLE if n in asked or (n == "v" and (emits or decides)))
+
+
+def chosen(network: Network, only: Iterable[str] | None) -> frozenset[str] | None:
+    """Names of populations, checked. Raises SnnDeployError SD102: there is none of that name."""
+    if only is None:
+        return None
+    names = frozenset((only,) if isinstance(only, str) else only)
+    for name in sorted(names - network.population.keys()):
+        have = ", ".join(network.population)
+        raise error("SD102", f"only {name!r}", "there is no such population", f"choose from {have}")
+    return names
+
+
+def reduced(trace: Trace, only: frozenset[str] | None) -> Trace:
+    """Without what was recorded of other populations."""
+    if only is None:
+        return trace
+    spikes, u, v = (
+        {name: rows for name, rows in held.items() if name in only} for held in (trace.spikes, trace.u, trace.v)
+    )
+    return replace(trace, spikes=spikes, u=u, v=v)

@@ -80,7 +80,7 @@ class Tiled:
             now = min(self.tile, steps - at)
             drive, reach = self.driven(at, now, emissions), self.fused.reach
             before = emissions.late(self.name, at, reach, reach) if reach else None
-            out, kept = self.fused.advance(start + at, now, drive, before, record.wanted)
+            out, kept = self.fused.advance(start + at, now, drive, before, record.wanted(self.name))
             emissions.put_inside(self.name, at, out.reshape(now, self.batch, -1))
             for what, rows in kept.items():
                 if what == "spikes":
@@ -178,7 +178,7 @@ class Stepwise:
                 now = [None if rows is None else rows[i : i + 1] for rows in drive[name]]
                 for link, p in self.inner[name]:
                     add(now, p, link(emissions.late(p.source, i, 1, p.delay)))
-                emitted, recorded = self._step(name, start + i, now, record.wanted)
+                emitted, recorded = self._step(name, start + i, now, record.wanted(name))
                 emissions.put(name, i, emitted)
                 for what, rows in recorded.items():
                     kept.setdefault((what, name), []).append(rows)

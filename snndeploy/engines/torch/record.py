@@ -28,10 +28,14 @@ def copy_moved(x: Any, out: Any) -> None:
 class Record:
     """Arrays (steps, batch, *shape) by what and by population."""
 
-    def __init__(self, record: tuple[str, ...], steps: int, batch: int):
-        self.wanted, self.steps, self.batch = record, steps, batch
+    def __init__(self, record: tuple[str, ...], steps: int, batch: int, only: frozenset[str] | None = None):
+        self.record, self.only, self.steps, self.batch = record, only, steps, batch
         self.kept: dict[str, dict[str, Array]] = {"spikes": {}, "u": {}, "v": {}}
         self._lock = Lock()
+
+    def wanted(self, name: str) -> tuple[str, ...]:
+        """What is recorded of one population."""
+        return self.record if self.only is None or name in self.only else ()
 
     def _whole(self, what: str, name: str, shape: tuple[int, ...], dtype: Any) -> Array:
         with self._lock:

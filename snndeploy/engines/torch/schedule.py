@@ -129,7 +129,7 @@ def execute(job: Job, by: Settings) -> Trace:
     steps, batch = next(iter(job.inputs.values())).shape[:2]
     plan = Plan(job, by)
     way = cut(steps, batch, plan.row_bytes, plan.sample_bytes, by.memory, by.threads, plan.several)
-    record = Record(job.record, steps, batch)
+    record = Record(job.record, steps, batch, job.only)
     finished = 0
 
     def done(rows: int) -> None:
