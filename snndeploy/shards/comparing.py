@@ -33,7 +33,7 @@ class Comparing(Task):
 
     @property
     def sample_bytes(self) -> int:
-        return plan.sample_bytes(self.network, self.source, self.record, runs=2)
+        return plan.sample_bytes(self.network, self.source, self.record, self.engines)
 
     @property
     def said(self) -> dict[str, Any]:
@@ -46,9 +46,13 @@ class Comparing(Task):
 
     def members(self, given: Block) -> Members:
         given = taken(self.network, given)
-        first = run(self.network, given, self.engines[0], self.record)
+
+        def trace(name: str) -> Trace:
+            return run(self.network, given, name, self.record, **plan.engine_options(name, {}, self.working))
+
+        first = trace(self.engines[0])
         # one after the other: two traces at a time are in memory
-        others = (run(self.network, given, name, self.record) for name in self.engines[1:])
+        others = map(trace, self.engines[1:])
         return {"parts": [compare_part(first, other, 0).as_dict() for other in others]}, {}
 
 

@@ -42,7 +42,7 @@ class Running(Task):
 
     @property
     def sample_bytes(self) -> int:
-        return plan.sample_bytes(self.network, self.source, self.record)
+        return plan.sample_bytes(self.network, self.source, self.record, (self.engine,))
 
     @property
     def said(self) -> dict[str, Any]:
@@ -57,7 +57,8 @@ class Running(Task):
         }
 
     def members(self, given: Block) -> Members:
-        trace = run(self.network, taken(self.network, given), self.engine, self.record, self.raw, **dict(self.options))
+        options = plan.engine_options(self.engine, self.options, self.working)
+        trace = run(self.network, taken(self.network, given), self.engine, self.record, self.raw, **options)
         header = {
             "engine": trace.engine,
             "dtype": trace.dtype,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from math import ceil, prod
+from typing import Any
 
 from snndeploy.encoding.apply import raw
 from snndeploy.errors import error
@@ -15,6 +17,9 @@ from snndeploy.shards.source import Source
 LARGEST = 256
 # shards per worker, so that the last ones do not leave the others idle
 EACH = 4
+# engines with an option `memory`, and the most that they make use of
+BUDGETED = ("torch",)
+WORKING = 2**29
 UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
 
 
@@ -41,12 +46,22 @@ def default_memory() -> int:
     return int(psutil.virtual_memory().available) // 2
 
 
-def sample_bytes(network: Network, source: Source, record: tuple[str, ...], runs: int = 1) -> int:
+def working_memory(worker: int) -> int:
+    """Bytes of what a worker may take that an engine may use between its inputs and what is recorded."""
+    return min(WORKING, worker // 4)
+
+
+def engine_options(engine: str, options: Mapping[str, Any], working: int) -> dict[str, Any]:
+    """The engine's options, with its working memory where it has such an option and the caller says nothing of it."""
+    return {"memory": working, **options} if engine in BUDGETED and working else dict(options)
+
+
+def sample_bytes(network: Network, source: Source, record: tuple[str, ...], engines: tuple[str, ...]) -> int:
     """Bytes that one sample takes while it is run: its inputs as stored and as int64 or float64, and what is recorded.
 
     Args:
         record: what each run keeps, "spikes" 1 byte per bin, "u" and "v" 8.
-        runs: how many runs are held at the same time, 2 where two engines are compared.
+        engines: one, or several that are compared with the first; two traces are held at the same time.
     """
     steps = source.steps
     # checks of the stored values make two arrays of truth values
@@ -57,24 +72,30 @@ def sample_bytes(network: Network, source: Source, record: tuple[str, ...], runs
         receptors = 1 if isinstance(each.rule, Registers) else len(each.rule.receptors)
         sizes = {"spikes": 1 if each.rule.spiking else 0, "u": 8 * receptors, "v": 8}
         kept += prod(each.shape) * sum(sizes[what] for what in record)
-    # an engine gathers rows before it joins them, and a file is packed from a copy
-    return given + 2 * runs * steps * kept
+    # most engines gather rows before they join them
+    copies = 1 if set(engines) <= set(BUDGETED) else 2
+    # differences, and membranes as float64
+    compared = 2 * 8 * sum(prod(each.shape) for each in network.populations) if len(engines) > 1 else 0
+    return given + steps * (min(2, len(engines)) * copies * kept + compared)
 
 
 def shard_size(samples: int, each: int, memory: int, workers: int) -> int:
     """Samples per shard.
 
     Args:
-        each: bytes per sample. memory: for all workers together.
+        each: bytes per sample. memory: for all workers together, what engines work with included.
 
     Raises:
         SnnDeployError SD808: one sample per worker does not fit.
     """
-    fit = memory // (workers * each)
+    worker = memory // workers
+    fit = (worker - working_memory(worker)) // each
     if fit < 1:
-        what = f"one sample takes {show_bytes(each)}, each of {workers} workers may take {show_bytes(memory / workers)}"
-        fix = f"--memory {ceil(workers * each / 2**20)}MiB, fewer workers, or record less"
-        raise error("SD808", "shards", what, fix)
+        own = f"each of {workers} workers" if workers > 1 else "a run"
+        what = f"one sample takes {show_bytes(each)}, an engine works with {show_bytes(working_memory(worker))}"
+        needed = ceil(workers * min(each / 3 * 4, each + WORKING) / 2**20)
+        what += f", and {own} may take {show_bytes(worker)}"
+        raise error("SD808", "shards", what, f"--memory {needed}MiB, fewer workers, or record less")
     even = ceil(samples / (EACH * workers)) if workers > 1 else samples
     return max(1, min(fit, LARGEST, even))
 

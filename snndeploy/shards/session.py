@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -111,7 +111,9 @@ def finished(task: Task, how: How, target: Path | None, spool: Path) -> Iterator
         SnnDeployError: all findings together; what is finished is kept.
     """
     parts = None if target is None else parts_of(target)
-    size = _size(task, how, parts)
+    memory = plan.default_memory() if how.memory is None else plan.parse_bytes(str(how.memory))
+    task = replace(task, working=plan.working_memory(memory // how.workers))
+    size = _size(task, how, parts, memory)
     source = task.source
     manifest = {**task.said, "steps": source.steps, "samples": source.samples, "shard size": size}
     manifest["data"] = stamps(source)
@@ -122,14 +124,13 @@ def finished(task: Task, how: How, target: Path | None, spool: Path) -> Iterator
         yield Finished(folder, ranges, len(before))
 
 
-def _size(task: Task, how: How, parts: Path | None) -> int:
+def _size(task: Task, how: How, parts: Path | None, memory: int) -> int:
     """Samples per shard: as asked, as an earlier run had it, or what the memory allows."""
     if how.shard_size is not None:
         return how.shard_size
     before = earlier(parts) if parts is not None and how.memory is None and not how.fresh else None
     if before is not None and isinstance(before.get("shard size"), int):
         return int(before["shard size"])
-    memory = plan.default_memory() if how.memory is None else plan.parse_bytes(str(how.memory))
     return plan.shard_size(task.source.samples, task.sample_bytes, memory, how.workers)
 
 

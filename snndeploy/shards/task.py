@@ -6,7 +6,7 @@ import io
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import IO, Any
 
 import numpy as np
@@ -27,6 +27,8 @@ class Task(ABC):
 
     network: Network
     source: Source
+    # bytes that an engine may use beside its inputs and what it records; 0: as it likes
+    working: int = field(default=0, kw_only=True)
 
     @property
     @abstractmethod

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given as examples
+from hypothesis import strategies as st
 from random_networks import PLAIN, float_network, integer_network, spikes_for
 
 import snndeploy as sd
@@ -12,7 +14,7 @@ from snndeploy import cli
 from snndeploy.conform import state_equal
 from snndeploy.engines import trace_file
 from snndeploy.errors import SnnDeployError
-from snndeploy.network import Decision
+from snndeploy.network import Decision, Dense, Input, Network, Population, Projection, Rule
 from snndeploy.shards import plan
 from snndeploy.shards.source import digest
 
@@ -212,13 +214,61 @@ def test_labels_give_the_accuracy(net, x, tmp_path, capsys):
 
 
 def test_memory_decides_how_many_samples_are_in_a_shard():
-    need = 1000
-    assert plan.shard_size(1000, need, 10 * need, 1) == 10
-    assert plan.shard_size(1000, need, 10 * need, 2) == 5
+    # a quarter is what the engine works with
+    assert plan.shard_size(1000, 1000, 10_000, 1) == 7
+    assert plan.shard_size(1000, 1000, 10_000, 2) == 3
     assert plan.shard_size(1000, 1, 2**40, 2) == 125
     assert plan.shard_size(10**6, 1, 2**40, 1) == plan.LARGEST
-    with pytest.raises(SnnDeployError, match="SD808"):
-        plan.shard_size(10, 100, 199, 2)
+
+
+@examples(st.integers(1, 2**34), st.integers(1, 2**36), st.integers(1, 9), st.integers(1, 10**6))
+def test_shards_stay_within_the_memory_or_the_memory_that_is_needed_is_said(each, memory, workers, samples):
+    try:
+        size = plan.shard_size(samples, each, memory, workers)
+    except SnnDeployError as problem:
+        needed = plan.parse_bytes(problem.findings[0].fix.split(",")[0].removeprefix("--memory "))
+        assert memory < needed
+        size, memory = plan.shard_size(samples, each, needed, workers), needed
+    assert 1 <= size <= plan.LARGEST
+    assert workers * (size * each + plan.working_memory(memory // workers)) <= memory
+
+
+def test_the_engine_gets_its_part_of_the_memory(net, x):
+    with pytest.raises(SnnDeployError, match=r"SD525 .* memory=250 bytes is less than"):
+        sd.evaluate(net, x, engine="torch", shard_size=1, memory="1kB")
+    found = sd.evaluate(net, x, engine="torch", shard_size=1, memory="1MB")
+    assert found.spikes == {name: int(rows.sum()) for name, rows in sd.run(net, x).spikes.items()}
+
+
+def test_several_inputs_from_several_files(tmp_path, capsys):
+    rng = np.random.default_rng(2)
+    weights = [rng.integers(-40, 40, (3, n)) * 2.0 for n in (4, 5)]
+    projections = tuple(Projection(n, "p", (Dense(w),)) for n, w in zip("xy", weights, strict=True))
+    inputs = (Input("x", (4,)), Input("y", (5,), "counts"))
+    net = Network(1e-3, inputs, (Population("p", (3,), Rule(beta=0.5, threshold=90.0)),), projections, ("p",))
+    x, y = (rng.integers(0, most, (20, 9, n)) for n, most in ((4, 2), (5, 4)))
+    whole = sd.run(net, {"x": x, "y": y}, record=("spikes", "v"))
+    assert whole.spikes["p"].any()
+    sd.write(net, tmp_path / "m.nir")
+    np.save(tmp_path / "x.npy", x)
+    np.savez(tmp_path / "y.npz", y.astype(np.uint8))
+    np.savez(tmp_path / "both.npz", x=x, y=y)
+    (tmp_path / "many").mkdir()
+    for i in range(9):
+        np.savez(tmp_path / "many" / f"{i}.npz", x=x[:, i], y=y[:, i])
+    ways = [["--data", f"x={tmp_path}/x.npy", "--data", f"y={tmp_path}/y.npz"]]
+    ways += [["--data", f"{tmp_path}/both.npz"], ["--data", f"{tmp_path}/many"]]
+    for way in ways:
+        out = tmp_path / "o.npz"
+        kinds = ["--record", "spikes,v", "--shard-size", "4", "-o", str(out)]
+        assert cli.main(["run", f"{tmp_path}/m.nir", *way, *kinds, "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)["shards"] == 3
+        back = trace_file.read(out)
+        assert state_equal(back, whole)
+        assert np.array_equal(back.inputs["y"], y)
+    assert cli.main(["run", f"{tmp_path}/m.nir", *ways[0][:2], "--json"]) == 2
+    (found,) = json.loads(capsys.readouterr().out)["error"]
+    assert (found["code"], found["where"], found["what"]) == ("SD102", "input 'y'", "nothing was given for it")
 
 
 @pytest.mark.parametrize(
