@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from numba import njit
+from numba import njit, uint64
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -18,23 +18,23 @@ def arriving(extra: Any, sums: Any, spikes: Any, at: Any, cells: Any, back: Any)
     """What one sample sends itself: `extra` (receptors, neurons), from the spikes at `at - delay·cells`.
 
     One spike after the other, so that the order of a sum is always the same. Whole numbers wrap; an exponent below 0
-    floors. Real numbers have no exponent.
+    floors. Real numbers have no exponent. Indices are unsigned: they are not looked at for being negative.
     """
     start, target, weight, links = back
     extra[:] = 0
-    size = len(sums)
+    size = uint64(len(sums))
     for k in range(len(links)):
-        past, receptor, dense = at - links[k, 0] * cells, links[k, 2], links[k, 3]
+        past, receptor, dense = uint64(at - links[k, 0] * cells), uint64(links[k, 2]), links[k, 3]
         sums[:] = 0
         for source in range(size):
             if spikes[past + source]:
-                low, high = start[k, source], start[k, source + 1]
+                low, high = uint64(start[k, source]), uint64(start[k, source + uint64(1)])
                 if dense:
-                    for i in range(size):
-                        sums[i] += weight[low + i]
+                    for n in range(size):
+                        sums[n] += weight[low + n]
                 else:
                     for i in range(low, high):
-                        sums[target[i]] += weight[i]
+                        sums[uint64(target[i])] += weight[i]
         unit = 1 << abs(links[k, 1])
         if unit == 1:
             for n in range(size):
