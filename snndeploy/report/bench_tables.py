@@ -30,7 +30,17 @@ def summary(measured: dict[str, Any] | None = None) -> str:
         # rows that were measured together show their times once
         rows.append(_cells(row, {} if row["times"] == before else row["times"]))
         before = row["times"]
-    return "\n".join([*machines, "", table(HEAD, rows)])
+    told = _notes([row for part in parts for row in part["rows"] if row["value"] is not None])
+    return "\n".join([*machines, "", table(HEAD, rows), *(["", told] if told else [])])
+
+
+def _notes(rows: list[dict[str, Any]]) -> str:
+    """What the networks and their inputs are, once each."""
+    found: dict[str, str] = {}
+    for row in rows:
+        if row["note"]:
+            found.setdefault(row["note"], row["what"].split(":")[0])
+    return "\n\n".join(f"{what}: {note}." for note, what in found.items())
 
 
 def _machine(about: dict[str, Any]) -> str:

@@ -33,6 +33,13 @@ def test_times_of_one_measurement_stand_once():
     assert [line.count("a 2 (1 to 3)") for line in lines(row(), row())[-2:]] == [1, 0]
 
 
+def test_what_ran_is_told_once():
+    made = lines(
+        row(what="net, T = 9: fast", note="random weights"), row(what="net, T = 9: small", note="random weights")
+    )
+    assert made[-2:] == ["", "net, T = 9: random weights."]
+
+
 def test_what_was_not_measured_says_why():
     made = lines(row(value=None, met=None, times={}, note="no device"))
     assert made[-1] == "| speed | not measured | at most 0.25 |  | no device |  |"
