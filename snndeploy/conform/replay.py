@@ -26,6 +26,7 @@ from snndeploy.conform.align import View
 from snndeploy.conform.rounding import TYPES, Drive, Rounding, arrive, fan_in
 from snndeploy.engines.reference.float_rule import FloatState
 from snndeploy.network.arrays import Array
+from snndeploy.network.binding import per_sample
 from snndeploy.network.network import Network, Population
 from snndeploy.network.rule import Rule
 
@@ -100,6 +101,8 @@ def unprovable(network: Network, view: View) -> str:
     """Why a view cannot be replayed, or ""."""
     if view.trace.dtype not in TYPES:
         return f"arithmetic {view.trace.dtype!r} has no rounding bound"
+    if per_sample(network):
+        return "each sample has a bias of its own, and so a network of its own"
     if dict(network.shapes) != dict(view.trace.network.shapes):
         return f"{view.trace.engine} ran a network of other populations or shapes"
     for each in network.populations:

@@ -6,9 +6,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from snndeploy.engines.base import ENGINES, Job, Progress, load
+from snndeploy.engines.samples import run_samples
 from snndeploy.engines.trace import Trace, chosen, reduced, wanted
 from snndeploy.errors import raise_errors
 from snndeploy.network import spec
+from snndeploy.network.binding import per_sample
 from snndeploy.network.inputs import as_inputs
 from snndeploy.network.network import Network
 
@@ -44,4 +46,5 @@ def run(
     raise_errors(loaded.refusals(network))
     kept = chosen(network, only)
     job = Job(network, inputs, wanted(network, record), raw, progress or (lambda done, total: None), options, kept)
-    return reduced(loaded.run(job), kept)
+    trace = run_samples(job, loaded.run) if per_sample(network) else loaded.run(job)
+    return reduced(trace, kept)

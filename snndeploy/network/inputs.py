@@ -57,7 +57,7 @@ def as_inputs(network: Network, given: Any) -> dict[str, Array]:
             order of the network's inputs.
 
     Returns:
-        int64 arrays for binary, counts, signed and constant inputs, float64 ones for real inputs.
+        int64 arrays for binary, counts, signed and constant inputs, float64 ones for real inputs and biases.
 
     Raises:
         SnnDeployError SD102, SD103, SD104, SD111, SD112: everything that does not fit, at once.
@@ -110,13 +110,17 @@ def as_inputs(network: Network, given: Any) -> dict[str, Array]:
             found.append(Finding("SD111", where, f"{other:g} is not 0 or 1", WAYS))
         elif each.kind == "counts" and ((array < 0).any() or (array != np.floor(array)).any()):
             found.append(Finding("SD111", where, "counts are whole numbers >= 0", WAYS))
+        elif each.kind == "bias" and (array != array[:1]).any():
+            found.append(
+                Finding("SD111", where, "it moves; a bias holds still for the whole sample", "repeat one step")
+            )
         elif each.kind == "signed" and (array != np.floor(array)).any():
             found.append(Finding("SD111", where, "signed events are whole numbers", "encode real numbers"))
         elif each.kind in ("counts", "signed") and np.abs(array).max() > COUNT_MAX:
             what = f"a count of {np.abs(array).max():g} is beyond {COUNT_MAX:,}, where float64 is not exact"
             found.append(Finding("SD111", where, what, "give smaller counts"))
         else:
-            arrays[each.name] = array.astype(np.float64 if each.kind == "real" else np.int64)
+            arrays[each.name] = array.astype(np.float64 if each.kind in ("real", "bias") else np.int64)
     sizes = {array.shape[:2] for array in arrays.values()}
     if len(sizes) > 1:
         found.append(Finding("SD103", "inputs", f"they differ in (time, batch): {sorted(sizes)}"))

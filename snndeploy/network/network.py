@@ -14,7 +14,7 @@ from snndeploy.network.registers import Format, Registers
 from snndeploy.network.rule import Rule
 
 Form = Literal["float", "integer"]
-InputKind = Literal["binary", "counts", "signed", "real", "constant"]
+InputKind = Literal["binary", "counts", "signed", "real", "bias", "constant"]
 # kinds of whole numbers other than 0 and 1
 COUNTED = ("counts", "signed")
 # of all inputs, or by name
@@ -27,13 +27,16 @@ class Input:
 
     Attributes:
         kind: "binary" 0 or 1; "counts" whole numbers >= 0; "signed" whole numbers; "real" anything finite;
-            "constant" an axon that is always on: the engines supply 1 from step `onset` on, the caller nothing.
+            "constant" an axon that is always on: the engines supply 1 from step `onset` on, the caller nothing;
+            "bias" what is added to the bias of each neuron of `population` in this sample, membrane units, the same in
+            every step. It has no projections.
     """
 
     name: str
     shape: Shape
     kind: InputKind = "binary"
     onset: int = 0
+    population: str = ""
 
 
 @dataclass(frozen=True, eq=False)

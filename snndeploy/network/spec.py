@@ -61,7 +61,7 @@ def something_comes_in_and_goes_out(network: Network) -> Breaches:
 
 def every_population_receives_something(network: Network) -> Breaches:
     for each in network.populations:
-        if not network.into(each.name):
+        if not network.into(each.name) and each.name not in {i.population for i in network.inputs}:
             yield Finding("SD114", f"population {each.name!r}", "no projection feeds it", "connect or remove it")
 
 
@@ -319,6 +319,21 @@ def _joined_weights(network: Network, p: Projection, limits: tuple[int, int]) ->
         yield Finding("SD110", f"projection {p.name!r}", what, "pool without overlap, or quantise the float network")
 
 
+def every_bias_belongs_to_a_population(network: Network) -> Breaches:
+    for each in network.inputs:
+        where, fed = f"input {each.name!r}", network.population.get(each.population)
+        if each.kind != "bias":
+            if each.population:
+                yield Finding("SD105", where, f"it is {each.kind} and names a population, {each.population!r}")
+        elif fed is None:
+            yield Finding("SD102", where, f"it is a bias of {each.population!r}, which is not a population")
+        elif fed.shape != each.shape:
+            yield Finding("SD103", where, f"its shape is {each.shape}, that of {each.population!r} is {fed.shape}")
+        for p in network.projections:
+            if p.source == each.name and each.kind == "bias":
+                yield Finding("SD105", f"projection {p.name!r}", "its source is a bias, which sends no events")
+
+
 def every_encoding_feeds_inputs_that_are_there(network: Network) -> Breaches:
     fed: Counter[str] = Counter()
     for each in network.encodings:
@@ -335,7 +350,7 @@ def every_encoding_feeds_inputs_that_are_there(network: Network) -> Breaches:
             fed[made.name] += 1
             if held is None:
                 yield Finding("SD102", where, f"the network has no input {made.name!r} for its events")
-            elif (held.shape, held.kind) != (made.shape, made.kind):
+            elif (held.shape, held.kind, held.population) != (made.shape, made.kind, made.population):
                 what = (
                     f"its events for {made.name!r} are {made.kind} {made.shape}, the input is {held.kind} {held.shape}"
                 )
@@ -359,6 +374,7 @@ RULES: tuple[SpecRule, ...] = (
     every_setting_is_one_that_exists,
     forms_are_not_mixed,
     integers_come_in,
+    every_bias_belongs_to_a_population,
     every_encoding_feeds_inputs_that_are_there,
     every_register_holds_its_value,
     every_weight_is_on_its_grid,

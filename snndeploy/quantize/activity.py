@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from snndeploy.encoding.apply import largest as largest_events
 from snndeploy.engines.trace import Trace
 from snndeploy.network.arrays import Array
+from snndeploy.network.binding import per_sample
 from snndeploy.network.network import COUNTED, Network
 
 # without calibration every source is taken to be active in one of ten steps
@@ -30,6 +31,7 @@ class Activity:
         lowest, highest: range of the stored membrane of each neuron by population; empty without calibration.
         rate: mean spikes per step of a population's neurons.
         steps: length of a sample.
+        currents: largest magnitude that a bias per sample adds, by population, (*shape).
     """
 
     mean: Mapping[str, Array]
@@ -39,6 +41,7 @@ class Activity:
     highest: Mapping[str, Array]
     rate: Mapping[str, float]
     steps: int
+    currents: Mapping[str, Array] = field(default_factory=dict)
 
     @property
     def measured(self) -> bool:
@@ -92,4 +95,8 @@ def measured(network: Network, inputs: Mapping[str, Any]) -> tuple[Activity, Tra
     variance = {name: np.maximum(total / count - mean[name] ** 2, 0.0) for name, total in second.items()}
     rate = {each.name: float(mean[each.name].mean()) for each in network.populations}
     assert shown is not None
-    return Activity(mean, variance, largest, lowest, highest, rate, steps), shown
+    currents: dict[str, Array] = {}
+    for each in per_sample(network):
+        most = np.abs(given[each.name][0]).max(axis=0)
+        currents[each.population] = currents.get(each.population, np.zeros(each.shape)) + most
+    return Activity(mean, variance, largest, lowest, highest, rate, steps, currents), shown

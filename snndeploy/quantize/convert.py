@@ -95,6 +95,9 @@ def study(network: Network, target: Target, calibration: Any = None) -> Study:
             continue
         what = "it counts events, and nothing says how many there are at most"
         found.append(Finding("SD606", f"input {each.name!r}", what, "give calibration spikes"))
+    for each in (each for each in network.inputs if each.kind == "bias" and calibration is None):
+        what = "it is a bias per sample, and nothing says how large it is"
+        found.append(Finding("SD606", f"input {each.name!r}", what, "give calibration input"))
     raise_errors(found)
     ready = prepared(single(network))
     activity, evidence = assumed(ready), None

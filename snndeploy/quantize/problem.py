@@ -114,7 +114,7 @@ class Problem:
                 neuron.threshold_max.value,
                 np.asarray(0.0 if rule.threshold is None else rule.threshold),
             ),
-            "the bias": (bias / UNIT, np.abs(rule.bias)),
+            "the bias": (bias / UNIT, np.abs(rule.bias) + self.activity.currents.get(self.name, 0.0)),
             "the largest weight": (top, np.max(weights, axis=0) if weights else np.zeros(())),
         }
         return {name: (most, np.broadcast_to(size, self.shape)) for name, (most, size) in found.items()}

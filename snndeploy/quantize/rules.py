@@ -9,7 +9,7 @@ import numpy as np
 from snndeploy.errors import Finding, SnnDeployError
 from snndeploy.network.encodings import ENCODINGS
 from snndeploy.network.network import Network
-from snndeploy.network.registers import DECAY_UNITY
+from snndeploy.network.registers import BIAS_EXP_MAX, BIAS_MANT_MAX, DECAY_UNITY
 from snndeploy.network.rule import Rule
 from snndeploy.network.table import number
 from snndeploy.network.timing import latencies
@@ -33,6 +33,13 @@ def every_input_is_of_a_kind_that_the_target_takes(network: Network, target: Tar
     kinds = target.synapse.input_kinds.value
     for each in network.inputs:
         if each.kind in kinds or each.kind == "constant":
+            continue
+        if each.kind == "bias":
+            neuron = target.neuron
+            least = neuron.bias_mantissa_max.value < BIAS_MANT_MAX or neuron.bias_exponent_max.value < BIAS_EXP_MAX
+            if least:
+                what = f"a bias per sample needs a mantissa of {BIAS_MANT_MAX} and an exponent of {BIAS_EXP_MAX}"
+                yield Finding("SD207", f"input {each.name!r}", f"{what}, {target.name} has less", "encode otherwise")
             continue
         if each.kind == "signed" and target.synapse.payload_bits.value:
             continue

@@ -192,6 +192,9 @@ def _untaught(network: Network) -> list[Finding]:
     if network.decision is None:
         fix = "--decision spike-count; capture(..., decision='spike-count'); net.with_(decision=Decision(population))"
         found.append(Finding("SD807", "network", "it decides nothing, so nothing can be learned", fix))
+    for name in (each.name for each in network.inputs if each.kind == "bias"):
+        what = f"input {name!r} is a bias per sample, which fine-tuning does not compute"
+        found.append(Finding("SD807", "network", what, "encode it in another way"))
     for encoding in (e for e in network.encodings if e.pair):
         what = (
             f"events of {encoding.input!r} have an axon for each sign, whose weights have to stay each other's negative"

@@ -15,6 +15,7 @@ from snndeploy.engines.trace import wanted
 from snndeploy.errors import error
 from snndeploy.network import spec
 from snndeploy.network.arrays import Array
+from snndeploy.network.binding import per_sample
 from snndeploy.network.inputs import as_inputs
 from snndeploy.network.network import Network
 from snndeploy.network.timing import update_order
@@ -52,6 +53,9 @@ def budget(
     if net.form != "float" or made.form != "integer" or ready.shapes != made.shapes:
         fix = "give the float network and what quantize made of it"
         raise error("SD209", "budget", "these are not a float network and its integer form", fix)
+    if per_sample(net):
+        what = "it has a bias per sample, and a budget tells one network apart"
+        raise error("SD209", "budget", what, "measure `compare_methods` with this encoding, or encode it otherwise")
     inputs = {each.name: as_inputs(net, data)[each.name] for each in net.given}
     classes = _classes(net, labels, next(iter(inputs.values())).shape[1])
     sets = {"float": (), "whole": PARTS}

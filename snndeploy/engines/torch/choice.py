@@ -58,7 +58,7 @@ class Choice:
         best = min(range(len(costs)), key=lambda i: costs[i] * self.seconds[i])
         start = perf_counter()
         self.units[best](x, out)
-        took = (perf_counter() - start) / costs[best]
+        took = (perf_counter() - start) / max(costs[best], 1)  # a projection may have no synapse
         self.seconds[best] = min(took, self.seconds[best]) if self.measured[best] else took
         self.measured[best] = True
         self.rows[best] += len(x)

@@ -10,6 +10,7 @@ from snndeploy.frontends.nir.encode import Encoder, Places
 from snndeploy.frontends.nir.encode import encode as standard
 from snndeploy.frontends.nir.graph import Graph
 from snndeploy.network.network import Network, Projection
+from snndeploy.network.registers import Format
 
 Style = Literal["standard", "decomposed"]
 Reader = Literal["norse", "snntorch"]
@@ -39,6 +40,13 @@ class _Decomposed(Encoder):
         return super()._late(p) and not (ways == [p.target] and p.delay == 1 and membrane)
 
 
+def _fed(network: Network) -> Network:
+    """Biases per sample as what they are to a reader without them: inputs, one to one into their populations."""
+    form = Format() if network.form == "integer" else None
+    into = [Projection(i.name, i.population, (), format=form) for i in network.inputs if i.kind == "bias"]
+    return network.with_(projections=(*network.projections, *into)) if into else network
+
+
 def plain(network: Network, style: str = "standard", for_: str | None = None) -> Plain:
     """A legal network as plain NIR.
 
@@ -46,6 +54,7 @@ def plain(network: Network, style: str = "standard", for_: str | None = None) ->
         SnnDeployError SD414: it has no plain form. SD415: not in this style. SD416: this reader cannot hold it.
             SD417: there is no such style or reader, or they exclude each other.
     """
+    network = _fed(network)
     if style not in STYLES:
         raise error("SD417", "style", f"{style!r} is unknown", f"choose from {', '.join(STYLES)}")
     if for_ is not None and for_ not in READERS:

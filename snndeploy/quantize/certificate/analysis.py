@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from snndeploy.network.arrays import Array
+from snndeploy.network.binding import per_sample
 from snndeploy.network.network import Network
 from snndeploy.network.registers import DECAY_UNITY, STATE_MAX, STATE_SHIFT, Registers
 from snndeploy.quantize.certificate.arrivals import Arrivals, arrivals, exponent
@@ -37,6 +38,7 @@ def analyse(network: Network, largest: Mapping[str, int], steps: int | None = No
     most = {name: np.full(shape, largest.get(name, 1), np.int64) for name, shape in network.shapes.items()}
     period = {each.name: np.ones(each.shape, np.int64) for each in network.populations}
     found: dict[str, Reached] = {}
+    free = {each.population for each in per_sample(network)}
     for turn in range(PASSES):
         for each in network.populations:
             rule = each.rule
@@ -46,16 +48,18 @@ def analyse(network: Network, largest: Mapping[str, int], steps: int | None = No
             follows = followed_current(network, each.name)
             if follows is not None:
                 slower = follows if slower is None else narrowed(slower, follows)
-            found[each.name] = Reached(reach(rule, each.shape, arriving, steps, slower), arriving)
+            found[each.name] = Reached(reach(rule, each.shape, arriving, steps, slower, each.name in free), arriving)
         able = {name: each.range.fires.astype(np.int64) for name, each in found.items()}
-        rests = {each.name: _period(each.rule, found[each.name].range) for each in network.populations}
+        rests = {
+            each.name: _period(each.rule, found[each.name].range, each.name in free) for each in network.populations
+        }
         if all(np.array_equal(able[n], most[n]) and np.array_equal(rests[n], period[n]) for n in able):
             break
         most, period = {**most, **able}, rests
     return found
 
 
-def _period(rule: object, made: Range) -> Array:
+def _period(rule: object, made: Range, free: bool = False) -> Array:
     """The least number of steps from a spike to the next one, one of `PERIODS`.
 
     Worked out where a spike sets the membrane at once; the largest current and the bias then act on it.
@@ -65,7 +69,7 @@ def _period(rule: object, made: Range) -> Array:
     ones = np.full(made.u.low.shape, max(p for p in PERIODS if p <= rest + 1))
     if not rule.spiking or rule.reset.kind != "to" or rule.reset.when != "now" or np.any(made.u.high > STATE_MAX):
         return ones
-    step = Step(rule)
+    step = Step(rule, free)
     drive = made.u.high + step.bias(made.u.low).high
     v = np.broadcast_to(np.asarray(rule.reset.value), ones.shape)
     theta = step.threshold()[0]

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from snndeploy.network.arrays import Array
-from snndeploy.network.registers import DECAY_UNITY, STATE_MAX, STATE_SHIFT, Registers
+from snndeploy.network.registers import BIAS_EXP_MAX, BIAS_MANT_MAX, DECAY_UNITY, STATE_MAX, STATE_SHIFT, Registers
 from snndeploy.quantize.certificate.arrivals import PRELUDE, Arrivals
 from snndeploy.quantize.certificate.interval import (
     HUGE,
@@ -49,6 +49,8 @@ class Step:
     """The neuron's step on intervals; every part of it as in `network/registers.py`."""
 
     rule: Registers
+    # the bias is another in each sample: anything that its register holds
+    free: bool = False
 
     @property
     def kept_u(self) -> Array:
@@ -60,6 +62,9 @@ class Step:
 
     def bias(self, like: Array) -> Interval:
         """Of any step."""
+        if self.free:
+            most = np.full(like.shape, (BIAS_MANT_MAX + 1) << BIAS_EXP_MAX, np.int64)
+            return Interval(-most, most)
         full = point(np.asarray(self.rule.bias_mant) << np.asarray(self.rule.bias_exp), like)
         return full if self.rule.bias_onset == 0 else full.joined(point(0, like))
 
@@ -145,9 +150,13 @@ def reach(
     arriving: Arrivals,
     steps: int | None = None,
     slower: Interval | None = None,
+    free: bool = False,
 ) -> Range:
-    """What a population can reach in samples of `steps` steps, or of any length; `slower` bounds the current too."""
-    step = Step(rule)
+    """What a population can reach in samples of `steps` steps, or of any length; `slower` bounds the current too.
+
+    free: the bias may be any that the register holds.
+    """
+    step = Step(rule, free)
     like = np.zeros(shape, np.int64)
     u, v = point(rule.initial_u, like), point(rule.initial_v, like)
     if steps is not None:
@@ -186,7 +195,7 @@ def _within(step: Step, u: Interval, v: Interval, arriving: Arrivals, steps: int
     limited = v
     full = (
         step.bias(u.low)
-        if step.rule.bias_onset == 0
+        if step.rule.bias_onset == 0 or step.free
         else point(np.asarray(step.rule.bias_mant) << np.asarray(step.rule.bias_exp), u.low)
     )
     for t in range(steps):
