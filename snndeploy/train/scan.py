@@ -153,7 +153,7 @@ def _derivatives(how: Recipe, theta: Array, p: Array, v: Array, spikes: Array) -
     kept = np.ones(p.shape)
     if not how.rule.spiking:
         return np.ones(p.shape), kept, free
-    first = how.cells.start(p.shape[1])[states(how.cells.options).index("v")].reshape(1, *p.shape[1:])
+    first = np.broadcast_to(how.cells.initial[states(how.cells.options).index("v")], (1, *p.shape[1:]))
     pending = np.concatenate([first, v[:-1]]) > theta
     reset = how.rule.reset
     if reset.kind == "to" and reset.when == "now":
