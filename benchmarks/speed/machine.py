@@ -15,13 +15,14 @@ INT8 = ("avx_vnni", "avx512_vnni", "amx_int8")
 
 
 def machine() -> dict[str, Any]:
-    """CPU, GPU, threads and versions."""
+    """CPU, GPU, threads, versions, and how many programs wanted to run in the last minute."""
     model, flags = _cpu()
     return {
         "cpu": model,
         "features": [each for each in FLAGS if each in flags],
         "int8": any(each in flags for each in INT8),
         "cores": os.cpu_count(),
+        "load": os.getloadavg()[0],
         "threads": torch.get_num_threads(),
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
         "python": platform.python_version(),

@@ -17,6 +17,8 @@ from snndeploy.report.markdown import table
 
 MEASURED = Path(__file__).resolve().parents[2] / "docs" / "bench.json"
 HEAD = ("what", "measured", "goal", "", "seconds: median (least to most)", "differ")
+# programs per core, before the benchmark starts, from which on the machine counts as busy
+BUSY = 0.5
 INK, LINE = "#2b2d42", "#2a9d8f"
 
 
@@ -24,6 +26,11 @@ def summary(measured: dict[str, Any] | None = None) -> str:
     """The machine, and a row per number beside its goal."""
     parts = (measured or json.loads(MEASURED.read_text("utf-8")))["parts"].values()
     machines = list(dict.fromkeys(_machine(part["machine"]) for part in parts))
+    load = max(part["machine"]["load"] for part in parts)
+    if load > BUSY * min(part["machine"]["cores"] for part in parts):
+        machines.append(
+            f"**Other programs ran meanwhile (load {load:.1f}): no ratio of these times is to be trusted.**"
+        )
     rows: list[tuple[str, ...]] = []
     before = None
     for row in (row for part in parts for row in part["rows"]):

@@ -9,8 +9,13 @@ import pytest
 from snndeploy.report import bench_tables
 
 TIMES = {"a": {"median_s": 2.0, "least_s": 1.0, "most_s": 3.0, "repeats": 3}}
-ABOUT = {"cpu": "a processor", "features": ["avx2"], "threads": 2, "cores": 4, "gpu": None}
+ABOUT = {"cpu": "a processor", "features": ["avx2"], "threads": 2, "cores": 4, "gpu": None, "load": 0.1}
 ABOUT |= dict.fromkeys(("torch", "snntorch", "norse", "numba", "numpy"), "1")
+
+
+def test_a_busy_machine_is_told():
+    part = {"machine": ABOUT | {"load": 3.0}, "rows": [row()]}
+    assert "load 3.0" in bench_tables.summary({"parts": {"one": part}}).splitlines()[1]
 
 
 def row(**settings):
