@@ -16,9 +16,10 @@ from snndeploy.engines import Trace, base, run, trace_shards
 from snndeploy.engines.trace import wanted
 from snndeploy.errors import SnnDeployError, error, raise_errors
 from snndeploy.network import spec
+from snndeploy.network.digest import network_hash
 from snndeploy.network.network import Network
 from snndeploy.shards import plan
-from snndeploy.shards.folder import network_hash, versions
+from snndeploy.shards.folder import versions
 from snndeploy.shards.session import How, finished, opened, target_of
 from snndeploy.shards.source import Block
 from snndeploy.shards.task import Members, Task, taken

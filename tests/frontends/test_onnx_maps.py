@@ -249,3 +249,31 @@ def test_samples_do_not_touch():
         alone = sd.run(network, {name: rows[:, k : k + 1] for name, rows in x.items()}, engine="onnx", record=ALL)
         for name, rows in whole.v.items():
             np.testing.assert_array_equal(alone.v[name], rows[:, k : k + 1])
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_registers_at_their_very_edges(sign):
+    """u one below, at and above the wrap, v likewise at the clip: each distance on a neuron of its own."""
+    top, arrives, near = 2**23, 2**22, np.arange(-3, 4)
+    weight = Dense(np.full((7, 4), sign * 128))
+    # decays to half plus the distance; two steps let what has wrapped go on
+    starts = np.array([next(y for y in range(top - 1, 0, -1) if y * 4095 // 4096 == arrives + d) for d in near])
+    u = Registers(du=0, dv=4095, vth=None, initial_u=sign * starts, reset=Reset("none", 0))
+    network = one((4,), (weight,), form=Format(7), rule=u)
+    found = check(network, np.ones((2, 1, 4)))
+    first = sign * found.u["out"][0, 0]
+    # what wraps, one too far on the negative side: -2^23 is not held, 2^23 is
+    assert (first > 0).tolist() == [True] * (4 if sign == 1 else 3) + [False] * (3 if sign == 1 else 4)
+    v = Registers(du=4095, dv=0, vth=None, initial_v=sign * (top - 1 - arrives + near), reset=Reset("none", 0))
+    clipped = check(one((4,), (weight,), form=Format(7), rule=v), np.ones((2, 1, 4)))
+    assert (sign * clipped.v["out"][0, 0]).tolist() == [*(top - 1 + near[:4]), *[top - 1] * 3]
+    small = Registers(du=4095, dv=1234, vth=None, initial_v=sign * np.arange(7), reset=Reset("none", 0))
+    check(one((4,), (weight,), form=Format(-8), rule=small), np.zeros((3, 1, 4)))
+
+
+@pytest.mark.parametrize("exponent", range(-8, 0))
+def test_negative_sums_shift_toward_minus_infinity(exponent):
+    weight = np.arange(-40, 40, 2)[:, None]
+    rule = Registers(du=4095, dv=4095, vth=None, reset=Reset("none", 0))
+    found = check(one((1,), (Dense(weight),), form=Format(exponent), rule=rule), np.ones((1, 1, 1)))
+    assert found.u["out"].ravel().tolist() == [(int(w) >> -exponent) * 64 for w in weight.ravel()]
