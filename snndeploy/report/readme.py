@@ -13,7 +13,14 @@ from pathlib import Path
 
 from snndeploy.errors import CODES
 from snndeploy.files import replacing
-from snndeploy.report import bench_tables, classes_table, hostile_table, instances_table, quantisation_tables
+from snndeploy.report import (
+    bench_tables,
+    classes_table,
+    encoding_tables,
+    hostile_table,
+    instances_table,
+    quantisation_tables,
+)
 from snndeploy.report.markdown import table
 
 
@@ -28,6 +35,7 @@ def tables() -> dict[str, str]:
         "lint": lint(),
         "methods": methods(),
         "encodings": encodings(),
+        "measured encodings": encoding_tables.measured_encodings(),
         "quantisation": quantisation_tables.quantisation(),
         "bits": quantisation_tables.bits(),
         "bench": bench_tables.summary(),
