@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from inspect import signature
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from snndeploy import models
@@ -102,6 +104,7 @@ def train(
         dt: seconds per step; None: DT of the model file, or what Norse's cells have, or 1 ms.
         decision, time: as for `snndeploy.capture`; the decision follows from the loss.
         capture: False: train a module that cannot be deployed.
+        data: see `train.loop.train`; of a model file also a folder, which its data() takes.
         prove: samples that module and network are compared on.
         test_only: train nothing; the weights are those of `best.pt` in `out`, and the accuracy is on the test samples.
         settings: see `train.loop.train`; those of a model file's TRAIN hold where nothing is said.
@@ -147,10 +150,28 @@ def _of_file(name: str, data: Any, dt: float | None, given: dict[str, Any]) -> t
     """Module, data, dt and settings of a model file; what the caller says goes first."""
     file = models.load(name.rpartition(":")[0] if ".py:" in name else name)
     settings = {**getattr(file, "TRAIN", {}), **given, "model": file.__file__}
-    if data is None and not hasattr(file, "data"):
-        raise error("SD804", name, "it has no data(), and no data are given", "--data x.npz; or write data()")
-    data = file.data() if data is None else data
+    if data is None or isinstance(data, (str, os.PathLike)):
+        data = _data_of(file, name, data)
     return models.build_seeded(name, settings.get("seed", 0)), data, dt or getattr(file, "DT", None), settings
+
+
+def _data_of(file: ModuleType, name: str, folder: Any) -> Any:
+    """What data() of a model file returns, of the folder that is given to it.
+
+    Raises:
+        SnnDeployError SD804: it has no data(), or one that takes no folder. SD801: there is no such folder.
+    """
+    make = getattr(file, "data", None)
+    if make is None:
+        raise error("SD804", name, "it has no data(), and no samples are given", "--data x.npz; or write data()")
+    if folder is None:
+        return make()
+    if not signature(make).parameters:
+        fix = "def data(folder=None): ...; or name a .npz of samples"
+        raise error("SD804", name, "its data() takes no folder, and one is given", fix)
+    if not Path(folder).is_dir():
+        raise error("SD801", str(folder), "there is no such folder", "check the path")
+    return make(Path(folder))
 
 
 def _proven(module: Any, done: Trained, prove: int, dt: float, time: Any) -> Network:

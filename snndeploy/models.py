@@ -3,8 +3,8 @@
 A shipped model (`models/digits_csnn.py`) and a user's own file have the same form::
 
     def build() -> torch.nn.Module: ...         the untrained module
-    def data() -> snndeploy.train.Data: ...     optional: samples to train and test with
-    TRAIN = {"epochs": 12, ...}                 optional: arguments of snndeploy.train.train
+    def data(folder=None) -> Data: ...          optional: samples to train and test with (snndeploy.train.data.Data)
+    TRAIN = {"epochs": 12, ...}                 optional: settings of snndeploy.train.settings.Settings
     DT = 1e-3                                   optional: seconds per step
 """
 

@@ -72,7 +72,8 @@ def train(
     out: Annotated[Path, typer.Option("--out", help="The folder of the run: checkpoints, logs, best.nir.")],
     settings: dict[str, Any],
     data: Annotated[
-        Path | None, typer.Option("--data", help=".npy or .npz, (time, sample, *shape); else the file's data().")
+        Path | None,
+        typer.Option("--data", help=".npy or .npz, (time, sample, *shape), or a folder for data() of the model file."),
     ] = None,
     labels: Annotated[Path | None, typer.Option("--labels", help=".npy, whole numbers (sample,).")] = None,
     test: Annotated[Path | None, typer.Option("--test", help="Samples that give the accuracy at the end.")] = None,
@@ -105,7 +106,7 @@ def train(
     """Train a model, resume it after a kill, and deliver its best epoch as a proven .nir file."""
     from snndeploy import verbs
 
-    given = None if data is None else _taught(data, labels)
+    given: Any = data if data is None or data.is_dir() else _taught(data, labels)
     held = None if test is None else _taught(test, test_labels)
     bands = _bands(rates)
     with progress("train", json) as update:

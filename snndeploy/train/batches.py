@@ -57,7 +57,10 @@ class Source(ABC):
 
     Attributes:
         samples: how many there are; batches: per epoch; None: unknown.
+        draws: it may use the generators of this process.
     """
+
+    draws: bool = True
 
     samples: int | None
     batches: int | None
@@ -136,6 +139,8 @@ class Arrays(Source):
     Raises:
         SnnDeployError SD843: shapes or labels do not fit, or a sample holds NaN; all are named.
     """
+
+    draws = False
 
     def __init__(
         self,

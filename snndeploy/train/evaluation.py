@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from snndeploy.errors import error
+from snndeploy.train.ahead import ahead
 from snndeploy.train.batches import Batch, Source
 from snndeploy.train.forwards import Forward
 from snndeploy.train.losses import LOSSES, chosen
@@ -59,7 +60,7 @@ def evaluate(forward: Forward, source: Source, how: Settings, fabric: Any) -> Sc
     module.eval()
     loss, right, count, steps = 0.0, 0.0, 0.0, 0.0
     spikes = dict.fromkeys(forward.sizes, 0.0)
-    for batch in source.epoch(0, 0, part_of(fabric)):
+    for batch in ahead(source, source.epoch(0, 0, part_of(fabric)), fabric.device):
         if batch.weight:
             inputs, labels = placed(batch, fabric.device)
             signals = module(inputs)

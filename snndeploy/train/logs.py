@@ -91,10 +91,15 @@ def _unwritten(path: Path, problem: OSError) -> Exception:
     return error("SD840", str(path), what, "free some space, then go on with resume (--resume)")
 
 
-def _board(folder: Path, step: int) -> Any:
+def check_board() -> None:
+    """Raises MissingEngineError SD502 where TensorBoard is not installed."""
     if find_spec("tensorboard") is None:
         fix = "pip install tensorboard, or leave it out: the same numbers are in the .csv files"
         raise MissingEngineError(Finding("SD502", "tensorboard", "the package tensorboard is not installed", fix))
+
+
+def _board(folder: Path, step: int) -> Any:
+    check_board()
     from torch.utils.tensorboard import SummaryWriter
 
     return SummaryWriter(str(folder / "tensorboard"), purge_step=step)

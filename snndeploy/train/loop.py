@@ -18,24 +18,21 @@ from torch.nn.utils import clip_grad_norm_, get_total_norm
 from snndeploy.errors import error
 from snndeploy.network.network import Network
 from snndeploy.train import checkpoint, fingerprints
+from snndeploy.train.ahead import ahead
 from snndeploy.train.batches import Batch
 from snndeploy.train.evaluation import Score, evaluate, output_of, placed
 from snndeploy.train.forwards import Forward, forward_of
 from snndeploy.train.interrupt import Stop, waiting
-from snndeploy.train.logs import BATCHES, EPOCHS
-from snndeploy.train.losses import LOSSES, chosen, rate_loss
+from snndeploy.train.logs import BATCHES, EPOCHS, check_board
+from snndeploy.train.losses import LOSSES, chosen
 from snndeploy.train.optimizers import Schedule, optimizer
 from snndeploy.train.precision import check_inputs, rounding
-from snndeploy.train.processes import device_of, part_of, start, summed
+from snndeploy.train.processes import SHARED_NORM, device_of, part_of, same_statistics, start, statistics, summed
 from snndeploy.train.rates import penalty, whole
 from snndeploy.train.run import Resume, Run
-from snndeploy.train.sequence import Forward as Call
-from snndeploy.train.sequence import over_time
 from snndeploy.train.settings import Settings, settings
 from snndeploy.train.sources import Sources, sources_of
 from snndeploy.train.state import Epoch, State
-
-__all__ = ["Trained", "accuracy", "rate_loss", "train"]
 
 Progress = Callable[[int, int, str], None]
 EachEpoch = Callable[[int, Epoch], None]
@@ -117,6 +114,8 @@ def train(
     """
     begun = clock.perf_counter()
     how = settings(how, named)
+    if tensorboard:
+        check_board()
     device = device_of(how)
     sources = sources_of(data, how, layout, validation_data, test)
     shown, _ = sources.train.first(SHOWN)
@@ -222,7 +221,8 @@ class Loop:
         with waiting() if run is not None else _never() as stop:
             while state.epoch < self.how.epochs and not state.stopped:
                 self.module.train()
-                for batch in self.sources.train.epoch(state.epoch, state.batch, self.part):
+                train = self.sources.train
+                for batch in ahead(train, train.epoch(state.epoch, state.batch, self.part), self.fabric.device):
                     self.one_batch(batch, run)
                     self.break_off(run, stop)
                 self.end_of_epoch(run)
@@ -253,6 +253,7 @@ class Loop:
         lr = self.optimizer.param_groups[0]["lr"]
         self.stepper.step()
         self.schedule.after_batch()
+        same_statistics(self.fabric, self.module)
         neuron_steps = len(out) * count
         sums = state.sums
         sums.loss, sums.right, sums.count = sums.loss + lost, sums.right + right, sums.count + count
@@ -351,7 +352,8 @@ class Loop:
         test = self.sources.test
         score = None if test is None else evaluate(self.forward, test, self.how, self.fabric)
         shown = (test or self.sources.validation or self.sources.train).first(NOTED)[0]
-        self.notes = rounding(self.forward, shown, self.how, self.fabric.device)
+        self.notes = (SHARED_NORM,) if self.part.world > 1 and statistics(self.module) else ()
+        self.notes += rounding(self.forward, shown, self.how, self.fabric.device)
         self.module.cpu().eval()
         if run is not None and run.first:
             checkpoint.save_weights(run.folder / "best.pt", self.module)
@@ -362,10 +364,3 @@ def _never() -> Any:
     from contextlib import nullcontext
 
     return nullcontext(Stop())
-
-
-@torch.no_grad()
-def accuracy(module: torch.nn.Module, samples: Any, labels: Any, forward: Call | None = None) -> float:
-    """Share of samples whose label spikes most; the lowest index wins a tie. `samples: (time, sample, *shape)`."""
-    spikes = (forward or over_time(module))(torch.as_tensor(samples))
-    return float((chosen(spikes, "spike-count").cpu() == torch.as_tensor(labels).cpu()).double().mean())

@@ -8,6 +8,7 @@ import warnings
 from typing import Any
 
 import torch
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from snndeploy.errors import Finding, error, raise_errors
 from snndeploy.train.batches import Part
@@ -89,3 +90,19 @@ def gathered(fabric: Any, value: Any) -> list[Any]:
     found: list[Any] = [None] * fabric.world_size
     torch.distributed.all_gather_object(found, value)
     return found
+
+
+SHARED_NORM = "batch norm: each process normalises its own part of a batch; the statistics are those of the first one"
+
+
+def statistics(module: torch.nn.Module) -> list[torch.Tensor]:
+    """What batch norm keeps of the batches that it saw."""
+    norms = [each for each in module.modules() if isinstance(each, _BatchNorm)]
+    return [buffer for each in norms for buffer in each.buffers()]
+
+
+def same_statistics(fabric: Any, module: torch.nn.Module) -> None:
+    """Those of the first process, in all of them."""
+    if fabric.world_size > 1:
+        for each in statistics(module):
+            torch.distributed.broadcast(each, 0)

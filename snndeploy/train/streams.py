@@ -86,6 +86,7 @@ class Items(Source):
     def __init__(self, items: Any, batch: int, order: int | None, workers: int, where: str, index: Any = None):
         self.items, self.batch, self.order, self.workers, self.where = items, batch, order, workers, where
         self.index = np.arange(len(items)) if index is None else index
+        self.draws = workers == 0
         self.samples: int = len(self.index)
         self.batches: int = -(-self.samples // batch)
         if not self.samples:

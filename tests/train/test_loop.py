@@ -8,8 +8,10 @@ from torch import nn
 
 from snndeploy.errors import SnnDeployError
 from snndeploy.train.data import Data, digits, rate_code
-from snndeploy.train.loop import accuracy, rate_loss, train
-from snndeploy.train.sequence import over_time
+from snndeploy.train.forwards import forward_of
+from snndeploy.train.loop import score, train
+from snndeploy.train.losses import rate_loss
+from snndeploy.train.settings import Settings
 
 
 def snntorch_module(**settings):
@@ -30,6 +32,12 @@ def four_lines(samples=64, steps=10):
     lit = np.repeat(np.eye(4)[labels], 2, axis=1)
     x = (rng.random((steps, samples, 8)) < 0.1 + 0.8 * lit).astype(np.float32)
     return Data(x, labels, x, labels)
+
+
+def over_time(module):
+    """(time, batch, *shape) -> what the output emits, (time, batch, class)."""
+    unrolled = forward_of(module, {"input": torch.from_numpy(four_lines(2).train)}, Settings()).unrolled
+    return lambda x: unrolled({"input": x}).output
 
 
 @pytest.mark.parametrize("steps", [1, 7, 16])
@@ -86,7 +94,7 @@ def test_over_time_is_the_equation_of_the_neuron():
 def test_the_lowest_class_wins_a_tie():
     silent = snntorch_module(threshold=1e9)
     data = four_lines()
-    assert accuracy(silent, data.test, data.test_labels) == np.mean(data.test_labels == 0)
+    assert score(silent, data)[0].accuracy == np.mean(data.test_labels == 0)
 
 
 def test_rate_loss_is_cross_entropy_of_scaled_rates():

@@ -1,6 +1,5 @@
 """Runs that end early: killed, interrupted, out of disk; and what they are resumed to."""
 
-import json
 import os
 import resource
 import signal
@@ -292,36 +291,3 @@ def test_the_best_epoch_is_the_one_that_is_kept(tmp_path):
         resume=True,
     )
     assert again.accuracy == max(held)
-
-
-def test_the_command_tests_the_best_epoch_alone(model, whole, capsys):
-    assert run(model, whole, "--test-only") == 0
-    alone = json.loads(capsys.readouterr().out)
-    assert run(model, whole, "--resume") == 0
-    after = json.loads(capsys.readouterr().out)
-    assert alone["accuracy"] == after["accuracy"]
-    assert alone["rates"] == after["rates"]
-    assert after["proof"]
-    assert after["network"].endswith("best.nir")
-
-
-@pytest.mark.parametrize(
-    ("more", "words"),
-    [
-        (["--rates", "lif"], "population=low:high"),
-        (["--optimizer", "lion"], "choose from adam, "),
-        (["--precision", "16-mixed"], "lose what is small"),
-        (["--device", "cuda"], "torch finds no CUDA device here"),
-        (["--momentum", "0.9"], "adamw has no setting momentum"),
-        (["--validation", "1"], "no share within 0..1"),
-        (["--loss", "nll"], "ce_rate_loss"),
-        (["--decision", "last-v"], "choose from spike-count"),
-    ],
-)
-def test_what_the_command_refuses(model, more, words, tmp_path, capsys):
-    if "cuda" in more and torch.cuda.is_available():
-        pytest.skip("there is a CUDA device")
-    assert run(model, tmp_path / "run", *more) == 2
-    found = json.loads(capsys.readouterr().out)["error"]
-    assert words in found[0]["what"] + found[0]["fix"]
-    assert not (tmp_path / "run").exists()

@@ -1,0 +1,137 @@
+"""The command train: options, what it prints and writes, what it refuses."""
+
+import csv
+import json
+from importlib.util import find_spec
+
+import numpy as np
+import pytest
+import torch
+
+import snndeploy as sd
+from snndeploy import cli
+
+MODEL = """
+import numpy as np
+import snntorch as snn
+from torch import nn
+
+TRAIN = {"epochs": 3, "batch": 8, "lr": 0.01, "optimizer": "adamw"}
+
+def build():
+    return nn.Sequential(nn.Linear(8, 4), snn.Leaky(0.8, init_hidden=True))
+
+def data(folder=None):
+    held = np.load(folder / "mine.npz")
+    return held["x"], held["labels"]
+"""
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """mine.py, mine.npz with labels, test.npz, and a run that was trained."""
+    folder = tmp_path_factory.mktemp("command")
+    (folder / "mine.py").write_text(MODEL)
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 4, 40)
+    x = (rng.random((6, 40, 8)) < 0.1 + 0.8 * np.repeat(np.eye(4)[labels], 2, axis=1)).astype(np.float32)
+    np.savez(folder / "mine.npz", x=x[:, :30], labels=labels[:30])
+    np.savez(folder / "test.npz", x=x[:, 30:], labels=labels[30:])
+    assert run(folder, "run") == 0
+    return folder
+
+
+def run(folder, out, *more):
+    test = () if "--test" in more else ("--test", f"{folder}/test.npz")
+    given = ["--data", f"{folder}/mine.npz", *test, "--out", f"{folder}/{out}", "--device", "cpu", "--json"]
+    return cli.main(["train", f"{folder}/mine.py", *given, *more])
+
+
+def test_what_is_said_goes_before_what_the_file_says(files, capsys):
+    assert run(files, "said", "--epochs", "2", "--lr", "0.5", "--scheduler", "none", "--seed", "4") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["epochs"] == len(found["history"]) == 2
+    with (files / "said" / "batches.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert {row["lr"] for row in rows} == {"0.5"}
+    assert [int(row["samples"]) for row in rows] == [8, 8, 8, 6] * 2
+
+
+def test_the_file_that_is_delivered_decides_as_the_result_says(files, capsys):
+    assert run(files, "run", "--resume") == 0
+    found = json.loads(capsys.readouterr().out)
+    held = np.load(files / "test.npz")
+    decided = sd.run(sd.read(found["network"]), held["x"], "torch").decisions()
+    assert np.mean(decided == held["labels"]) == found["accuracy"]
+    assert found["proof"].startswith("identical")
+
+
+def test_the_same_run_by_function(files):
+    held, test = np.load(files / "mine.npz"), np.load(files / "test.npz")
+    done = sd.train(str(files / "mine.py"), (held["x"], held["labels"]), test=(test["x"], test["labels"]))
+    state = torch.load(files / "run" / "best.pt", weights_only=True)
+    assert torch.equal(done.module[0].weight, state["0.weight"])
+    assert "module and network agree" in str(done)
+
+
+def test_a_folder_goes_to_the_data_of_the_file(files, capsys):
+    given = ["--data", str(files), "--test", f"{files}/test.npz", "--device", "cpu", "--json"]
+    assert cli.main(["train", f"{files}/mine.py", "--out", f"{files}/folder", *given]) == 0
+    state = [torch.load(files / each / "best.pt", weights_only=True)["0.weight"] for each in ("run", "folder")]
+    assert torch.equal(*state)
+
+
+def test_an_epoch_is_a_line_where_no_bar_can_be_drawn(files, capsys):
+    given = ["--data", f"{files}/mine.npz", "--out", f"{files}/lines", "--device", "cpu", "--validation", "0.3"]
+    assert cli.main(["train", f"{files}/mine.py", *given]) == 0
+    out, err = capsys.readouterr()
+    assert err.count("epoch ") == 3
+    assert "held back" in err
+    assert "best epoch" in out
+    assert "best.nir" in err
+
+
+def test_the_best_epoch_is_tested_alone(files, capsys):
+    assert run(files, "run", "--test-only") == 0
+    alone = json.loads(capsys.readouterr().out)
+    assert run(files, "run", "--resume") == 0
+    after = json.loads(capsys.readouterr().out)
+    assert alone["accuracy"] == after["accuracy"]
+    assert alone["rates"] == after["rates"]
+    assert after["proof"]
+    assert after["network"].endswith("best.nir")
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (["--rates", "lif"], "population=low:high"),
+        (["--optimizer", "lion"], "choose from adam, "),
+        (["--precision", "16-mixed"], "lose what is small"),
+        (["--device", "cuda"], "torch finds no CUDA device here"),
+        (["--momentum", "0.9"], "adamw has no setting momentum"),
+        (["--validation", "1"], "no share within 0..1"),
+        (["--loss", "nll"], "ce_rate_loss"),
+        (["--decision", "last-v"], "choose from spike-count"),
+        (["--test", "/nowhere.npz"], "no such"),
+        (["--layout", "batch"], "choose from time-major"),
+        (["--prove", "0"], "prove nothing"),
+    ],
+)
+def test_what_is_refused(files, more, words, capsys):
+    if "cuda" in more and torch.cuda.is_available():
+        pytest.skip("there is a CUDA device")
+    assert run(files, "new", *more) == 2
+    found = json.loads(capsys.readouterr().out)["error"]
+    assert words in found[0]["what"] + found[0]["fix"]
+    assert not (files / "new").exists()
+
+
+def test_tensorboard_says_how_to_install_it(files, capsys):
+    if find_spec("tensorboard") is not None:
+        assert run(files, "board", "--tensorboard") == 0
+        assert list((files / "board" / "tensorboard").iterdir())
+        return
+    assert run(files, "board", "--tensorboard") == 3
+    assert "pip install tensorboard" in json.loads(capsys.readouterr().out)["error"][0]["fix"]
+    assert not (files / "board").exists()
