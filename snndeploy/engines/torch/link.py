@@ -10,6 +10,7 @@ from torch import Tensor
 
 from snndeploy.engines.torch.linear import chain
 from snndeploy.engines.torch.settings import Settings, float32_is_whole
+from snndeploy.engines.torch.sparse_rows import TARGETS, SparseRows
 from snndeploy.errors import error
 from snndeploy.network.maps import Conv, Dense, Flatten, Map, Pool, Reshape, Scale, Sparse
 from snndeploy.network.network import Network, Projection
@@ -83,6 +84,11 @@ class Link:
             shape = each.shape_out(shape)
             self.work += prod(shape) * each.taps
         self.apply = chain(projection.maps, network.shapes[projection.source], self.dtype, settings.device)
+        *first, last = projection.maps
+        if isinstance(last, Dense) and len(last.weight) >= TARGETS and settings.device.type == "cpu":
+            before = chain(tuple(first), network.shapes[projection.source], self.dtype, settings.device)
+            product = SparseRows(last.weight, self.dtype)
+            self.apply = lambda x: product(before(x))
 
     def __call__(self, x: Tensor) -> Tensor:
         y = self.apply(x.to(self.dtype).flatten(0, 1)).reshape(*x.shape[:2], *self.out)
