@@ -73,6 +73,18 @@ def test_any_registers_and_any_sum(u, v, a, du, dv, vth, mantissa, exponent):
     assert want == got
 
 
+@pytest.mark.parametrize("du", [0, 4095])
+@pytest.mark.parametrize("a", [sign * (2**17 + d) for sign in (1, -1) for d in (-1, 0, 1)])
+def test_u_wraps_beyond_its_last_number(a, du):
+    """2^23 itself stays, -2^23 does not."""
+    want, got = step(0, 0, a, du=du, dv=0, vth=2**17 - 1, bias_mant=0, bias_exp=0)
+    assert want == got
+    assert (
+        step(100, 5, a, du=du, dv=0, vth=0, bias_mant=-3, bias_exp=7)[0]
+        == step(100, 5, a, du=du, dv=0, vth=0, bias_mant=-3, bias_exp=7)[1]
+    )
+
+
 def test_a_current_beyond_24_bits_decays_exactly():
     """One wrap only: a sum of 2^31 - 1 leaves u near 2^31, which then decays by every factor."""
     du = np.arange(4095)
