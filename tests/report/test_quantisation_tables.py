@@ -38,3 +38,12 @@ def test_published_numbers_fit_together(held):
     right = held["accuracy"] * held["samples"]
     assert right == pytest.approx(round(right))
     assert np.allclose(held["interval"], wilson(round(right), held["samples"]))
+
+
+@pytest.mark.parametrize("name", ["mnist, snntorch", "mnist, norse"])
+def test_mnist_keeps_its_accuracy_at_8_bits(name):
+    """On all 10,000 test digits: what stands in the README of every method."""
+    rows = {row["method"]: row for row in ROWS if row["network"] == name}
+    assert {row["samples"] for row in rows.values()} == {10_000}
+    assert {"adaptive", "split"} < rows.keys()
+    assert max(abs(row["accuracy"] - rows["float"]["accuracy"]) for row in rows.values()) < 0.00065
