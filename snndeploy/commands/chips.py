@@ -41,6 +41,7 @@ def quantize(
     from snndeploy.encoding import costs, events
     from snndeploy.files import check_output, existing, inputs_of, load_arrays
     from snndeploy.network.table import render
+    from snndeploy.quantize import decay_report, report
 
     existing(model, "NIR file")
     check_output(output, (model, calibration, target))
@@ -61,8 +62,11 @@ def quantize(
             integers = verbs.quantize(net, chip, samples, method, chosen, cores=cores, synapses=synapses)
         update(1, 1)
         encoded = costs(wanted, integers, samples) if integers.encodings and not wanted.encodings else []
+    realised = report(wanted, integers)
+    document["report"] = [each.as_dict() for each in realised]
     verbs.write(integers, output)
     text = render(integers) if method != "auto" else f"{found}\n\n{render(integers)}"
+    text += "\n\n" + decay_report.text([(r.population, r.decays, r.least) for r in realised], integers.dt)
     if encoded:
         document["encodings"] = [each.as_dict() for each in encoded]
         text = "\n".join([*map(str, encoded), "", text])

@@ -16,6 +16,7 @@ from snndeploy.network.registers import STATE_SHIFT, Registers
 from snndeploy.network.rule import Rule
 from snndeploy.quantize.choice import whole_name
 from snndeploy.quantize.convert import prepared
+from snndeploy.quantize.decay_report import Decay, Least, decays_of, least_input
 from snndeploy.quantize.drive import weighted_map
 from snndeploy.quantize.grid import realised_alpha, realised_beta
 
@@ -38,6 +39,8 @@ class Row:
     """One population; pairs are (wanted, realised), each the value that is off most.
 
     tau_error: largest relative error of a time constant, 1/(1 - decay); theta in units of the shifted membrane.
+    decays: each state that remembers, with what truncation does to it; least: the least constant input that spikes
+    (`quantize/decay_report.py`).
     """
 
     population: str
@@ -47,6 +50,8 @@ class Row:
     theta: tuple[float, float] | None
     tau_error: float
     weights: tuple[Weights, ...]
+    decays: tuple[Decay, ...] = ()
+    least: Least | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Plain numbers and strings, for JSON."""
@@ -81,9 +86,9 @@ def report(wanted: Network, made: Network) -> list[Row]:
         if rule.threshold is not None:
             theta = _pair(np.asarray(rule.threshold), np.asarray(registers.vth) / scale)
         weights = tuple(_weights(p, parts[p.name], registers, each.shape) for p in ready.into(each.name))
-        row = Row(
-            each.name, float(scale.max()), alpha, beta, theta, max(_tau_error(*alpha), _tau_error(*beta)), weights
-        )
+        off = max(_tau_error(*alpha), _tau_error(*beta))
+        lost = decays_of(rule, registers), least_input(rule, registers)
+        row = Row(each.name, float(scale.max()), alpha, beta, theta, off, weights, *lost)
         rows.append(row)
     return rows
 
