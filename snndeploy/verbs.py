@@ -495,8 +495,8 @@ def evaluate(
 
     Args:
         data: a .npy or .npz file, (time, batch, *shape) each; a folder of them, with a sample (time, *shape) or a block
-            of samples in each, in the natural order of names; an array; a mapping of these by input. A .npz and a
-            folder may hold `labels`.
+            of samples in each, in the natural order of names; an array; a mapping of these by input; or an object
+            that reads samples itself, see `snndeploy.shards.Source`. A .npz and a folder may hold `labels`.
         labels: whole numbers (samples,), the class of each sample, or the path of a .npy file; gives the accuracy.
         engine, record, raw, options: as for `run`.
         output: a .npz file for the trace, which `compare` and `trace_file.read` read; a .json file for the counts,

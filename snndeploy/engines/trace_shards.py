@@ -1,8 +1,10 @@
 """Traces of data sets: one file, of which a block of samples at a time is in memory.
 
 A .npz file (a zip) with `header`, `network` as in `trace_file`, and `shards/<first sample>.npz`, stored as they are:
-each again a .npz with the arrays `inputs/<name>`, `spikes/<population>`, `u/...`, `v/...` of some samples,
-time first. The header says where each shard begins and ends. A trace without shards is read as one that has one.
+each again a .npz with the arrays `bits/spikes/<population>`, `u/...`, `v/...`, `inputs/<name>` of some samples, time
+first; `bits/` says that (time, batch, *shape) of truth values is (time, batch, bytes), 8 neurons in a byte
+(`np.packbits`), as inputs of zeros and ones are too. The header says where each shard begins and ends. A trace
+without shards is read as one that has one.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +29,8 @@ from snndeploy.network.arrays import Array
 from snndeploy.network.network import Network
 
 FORMAT = "snndeploy trace 2"
+# in front of the names of arrays whose last axes are packed, 8 neurons in a byte
+BITS = "bits/"
 FIX = "write it with `snndeploy run model.nir --input x.npy -o trace.npz`"
 
 
@@ -45,16 +50,35 @@ def write(
 
 
 def members(trace: Trace) -> dict[str, Array]:
-    """The arrays of a shard's file. Inputs that fit into a byte take one: eight times as fast to pack as int64."""
-    found = {
-        f"{group}/{name}": np.asarray(rows)
-        for group in trace_file.GROUPS
-        for name, rows in getattr(trace, group).items()
-    }
-    for name, rows in trace.inputs.items():
-        if rows.dtype.kind == "i" and rows.min() >= 0 and rows.max() < 2**8:
-            found[f"inputs/{name}"] = rows.astype(np.uint8)
+    """The arrays of a shard's file, packed where that loses nothing."""
+    found: dict[str, Array] = {}
+    for group in trace_file.GROUPS:
+        for name, rows in getattr(trace, group).items():
+            if group == "spikes" or (group == "inputs" and rows.dtype.kind == "i" and _are_bits(rows)):
+                found[f"{BITS}{group}/{name}"] = np.packbits(rows.reshape(*rows.shape[:2], -1).astype(bool), axis=2)
+            else:
+                found[f"{group}/{name}"] = np.asarray(rows)
     return found
+
+
+def _are_bits(rows: Array) -> bool:
+    return bool(((rows == 0) | (rows == 1)).all())
+
+
+def _unpacked(archive: Any, network: Network) -> dict[str, dict[str, Array]]:
+    """The arrays of a shard's file as they were, by group and name."""
+    groups: dict[str, dict[str, Array]] = {group: {} for group in trace_file.GROUPS}
+    for member in archive.files:
+        if member in trace_file.PLAIN:
+            continue
+        group, _, name = member.removeprefix(BITS).partition("/")
+        rows = archive[member]
+        if member.startswith(BITS):
+            shape = network.shapes[name]
+            rows = np.unpackbits(rows, axis=2, count=prod(shape)).reshape(*rows.shape[:2], *shape)
+            rows = rows.astype(np.int64) if group == "inputs" else rows.view(bool)
+        groups[group][name] = rows
+    return groups
 
 
 def _member(start: int) -> str:
@@ -124,10 +148,7 @@ class Stored(Shards):
         self._held = None
         with damaged(self.path), self.archive.zip.open(_member(first)) as stream:
             with np.load(stream, allow_pickle=False) as inner:
-                groups = trace_file.groups_of(inner)
-            groups["inputs"] = {
-                n: a.astype(np.int64) if a.dtype == np.uint8 else a for n, a in groups["inputs"].items()
-            }
+                groups = _unpacked(inner, self.network)
             trace = trace_file.trace_of(self.path, self.network, self.header, groups)
         if trace.batch != end - first:
             what = f"shard {first} holds {trace.batch} samples, not {end - first}"

@@ -4,5 +4,6 @@ from snndeploy.shards.comparing import compare_engines, compare_files, document
 from snndeploy.shards.evaluate import evaluate
 from snndeploy.shards.result import Evaluation
 from snndeploy.shards.session import How
+from snndeploy.shards.source import Source
 
-__all__ = ["Evaluation", "How", "compare_engines", "compare_files", "document", "evaluate"]
+__all__ = ["Evaluation", "How", "Source", "compare_engines", "compare_files", "document", "evaluate"]

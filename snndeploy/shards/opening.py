@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import mmap
 import os
 import re
 import shutil
 import struct
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -78,7 +79,7 @@ def heads(path: Path) -> dict[str, Head]:
         SnnDeployError SD801, SD803.
     """
     found = existing(path, "sample file")
-    try:
+    with readable(path):
         if not zipfile.is_zipfile(found):
             with found.open("rb") as stream:
                 shape, fortran, dtype = _header(stream)
@@ -97,11 +98,38 @@ def heads(path: Path) -> dict[str, Head]:
                 size = info.file_size + (0 if at is None else at - inside)
                 held[name] = _checked(path, name, Head(shape, dtype, fortran, at), size)
             return held
+
+
+@contextlib.contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """What goes wrong inside says that a file is damaged. Raises SD803."""
+    try:
+        yield
     except SnnDeployError:
         raise
     except UNREADABLE as problem:
         what = f"it is not a whole .npy or .npz file of numbers ({short(problem)})"
         raise error("SD803", str(path), what, "np.save(path, x)") from problem
+
+
+def _member(path: Path, name: str) -> Array:
+    """One array of a .npz file, in memory."""
+    with readable(path), path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
+        return np.asarray(archive[name])
+
+
+class Pieces:
+    """A member of a damaged archive fails with OSError too; here that is no fault of where it is written."""
+
+    def __init__(self, member: Any):
+        self.member = member
+
+    def read(self, count: int = -1, /) -> bytes:
+        try:
+            piece: bytes = self.member.read(count)
+        except OSError as problem:
+            raise ValueError(short(problem)) from problem
+        return piece
 
 
 def _header(stream: Any) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
@@ -127,11 +155,17 @@ def _stored(path: Path, name: str, head: Head, spool: Path | None) -> Array | St
     if head.at is not None:
         return Stored(path.absolute(), head.at, head.shape, head.dtype, head.fortran)
     if spool is None:
-        with np.load(path, allow_pickle=False) as archive:
-            return np.asarray(archive[name])
+        return _member(path, name)
     unpacked = spool / f"{len(list(spool.iterdir()))}.npy"
-    with zipfile.ZipFile(path) as archive, archive.open(f"{name}.npy") as member, unpacked.open("wb") as out:
-        shutil.copyfileobj(member, out, 2**20)
+    with readable(path), zipfile.ZipFile(path) as archive, archive.open(f"{name}.npy") as member:
+        try:
+            with unpacked.open("wb") as out:
+                shutil.copyfileobj(Pieces(member), out, 2**20)
+        except OSError as problem:
+            what = f"{path} cannot be unpacked there ({problem.strerror or problem})"
+            raise error(
+                "SD802", str(spool), what, "set TMPDIR to a folder with room, or save it by np.savez"
+            ) from problem
     return _stored(unpacked, "", heads(unpacked)[""], None)
 
 
@@ -140,8 +174,7 @@ def _file(names: list[str], path: Path, spool: Path | None) -> tuple[Source, Any
     inside = None
     if LABELS in found and LABELS not in names:
         found.pop(LABELS)
-        with np.load(path, allow_pickle=False) as archive:
-            inside = archive[LABELS]
+        inside = _member(path, LABELS)
     if not found:
         raise error("SD803", str(path), "it holds no samples", "np.savez(path, x=x, labels=y)")
     only = len(found) == 1 and len(names) == 1

@@ -42,6 +42,9 @@ class How:
         if self.workers < 1 or (self.shard_size is not None and self.shard_size < 1):
             what = f"{self.workers} workers, shards of {self.shard_size} samples"
             raise error("SD800", "shards", what, "give at least one of each")
+        if self.workers > 1 and self.scheduler is not None:
+            what = f"{self.workers} workers and a scheduler: these workers are processes of this machine"
+            raise error("SD800", "shards", what, "leave out one; a cluster has the workers that were started for it")
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,7 +12,7 @@ import snndeploy as sd
 from snndeploy import cli
 from snndeploy.errors import SnnDeployError
 from snndeploy.network import Decision
-from snndeploy.shards import task
+from snndeploy.shards import opening, task
 from snndeploy.shards.folder import work_folder
 from snndeploy.shards.source import Arrays
 
@@ -116,6 +116,27 @@ def test_a_packed_file_that_is_damaged_is_named_when_it_is_read(net, x, many, tm
     assert [each[:2] for each in found] == [("SD803", str(many / "7.npz"))]
 
 
+def test_a_large_packed_file_that_is_damaged_behind_its_head(net, x, tmp_path):
+    noise = np.random.default_rng(0).integers(0, 2, (12, 3000, *x.shape[2:])).astype(np.uint8)
+    for name, held in (("x", {"x": noise}), ("y", {"x": x, "labels": noise})):
+        np.savez_compressed(tmp_path / f"{name}.npz", **held)
+        data = bytearray((tmp_path / f"{name}.npz").read_bytes())
+        data[len(data) // 2] ^= 255
+        (tmp_path / f"{name}.npz").write_bytes(data)
+        ((code, where, _),) = refused(net, tmp_path / f"{name}.npz", shard_size=4)
+        assert (code, where) == ("SD803", str(tmp_path / f"{name}.npz"))
+
+
+def test_no_room_to_unpack(net, x, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    np.savez_compressed(tmp_path / "x.npz", x=x)
+    monkeypatch.setattr(opening.shutil, "copyfileobj", full)
+    ((code, _, what),) = refused(net, tmp_path / "x.npz", shard_size=4)
+    assert (code, what) == ("SD802", f"{tmp_path}/x.npz cannot be unpacked there (No space left on device)")
+
+
 def test_a_file_that_goes_away_or_changes_during_the_run(net, x, many, tmp_path):
     def spoil(done, total):
         if done == 4:
@@ -210,6 +231,7 @@ WRONG = [
     (["--data", "in=absent.npy"], "SD801", "absent.npy"),
     (["--data", "x.npy", "--workers", "0"], "SD800", "0 workers"),
     (["--data", "x.npy", "--shard-size", "0"], "SD800", "shards of 0 samples"),
+    (["--data", "x.npy", "--workers", "2", "--scheduler", "tcp://x:1"], "SD800", "2 workers and a scheduler"),
     (["--data", "x.npy", "--memory", "lots"], "SD800", "memory 'lots'"),
     (["--data", "x.npy", "--memory", "1kB"], "SD808", "one sample takes"),
     (["--data", "x.npy", "--labels", "x.npy"], "SD103", "labels: their shape is"),
