@@ -167,7 +167,7 @@ def export(
     states: bool = False,
     record: Iterable[str] = ("spikes",),
     everywhere: bool = False,
-    largest: int | Mapping[str, int] = 255,
+    largest: int | Mapping[str, int] | None = None,
     opset: int | None = None,
     sample: Any = None,
 ) -> Interface:
@@ -185,9 +185,11 @@ def export(
         states: the sequence takes and gives states as a step does, so that long recordings run in parts.
         record: of "spikes", "u" and "v"; an output without threshold gives v.
         everywhere: of all populations, not of the outputs alone.
-        largest: the largest count of an input that counts, or by name; up to 255 it is uint8, else int32.
-        opset: of ONNX; None: the newest that onnxruntime runs; 21 at least.
-        sample: (time, batch, *shape) input to prove it on; None: random input of the network's kind.
+        largest: the largest count or signed number that comes in, or by name of input; the type is the smallest that
+            holds it. None: counts are uint8, signed numbers int8.
+        opset: of ONNX, 21 or more; None: the newest that the installed onnx knows, at most 28.
+        sample: (time, batch, *shape) input to prove it on; None: random input of the network's kind. The file itself
+            takes the events of a network with encodings, not what they encode.
 
     Returns:
         The names of inputs, outputs and states in the file; they are in its metadata too.
@@ -198,12 +200,9 @@ def export(
         VerdictError SD542: the model is not what the network computes. MissingEngineError SD502.
     """
     from snndeploy.conform.exported import export as write_onnx
-    from snndeploy.frontends.onnx import OPSET
 
     chosen: dict[str, Any] = {"states": states, "record": record, "everywhere": everywhere, "largest": largest}
-    return write_onnx(
-        network, path, form, dtype, batch, opset=OPSET if opset is None else opset, sample=sample, **chosen
-    )
+    return write_onnx(network, path, form, dtype, batch, opset=opset, sample=_events(network, sample), **chosen)
 
 
 def lint(network: Network, target: str | Target | None = None, data: Any = None) -> list[Finding]:

@@ -28,8 +28,9 @@ def export(
         bool, typer.Option("--everywhere", help="Record all populations, not the outputs alone.")
     ] = False,
     largest: Annotated[
-        int, typer.Option("--largest", help="The largest count that comes in; up to 255 these inputs are uint8.")
-    ] = 255,
+        int | None,
+        typer.Option("--largest", help="The largest count that comes in; 255 without, 127 of signed numbers."),
+    ] = None,
     opset: Annotated[int | None, typer.Option("--opset", help="Of ONNX, for an older runtime: 21 or more.")] = None,
     sample: Annotated[
         Path | None, typer.Option("--sample", help=".npy or .npz to prove the file on; random input without.")

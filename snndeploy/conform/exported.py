@@ -20,7 +20,7 @@ from snndeploy.frontends.onnx import OPSET, OPSET_MIN, Interface, Settings, buil
 from snndeploy.network import spec
 from snndeploy.network.arrays import Array
 from snndeploy.network.inputs import as_inputs
-from snndeploy.network.network import Network
+from snndeploy.network.network import COUNTED, Network
 
 FORMS, FLOATS = ("step", "sequence"), ("float32", "float64")
 FIX = "report this network: the export must be exact"
@@ -36,8 +36,8 @@ def export(
     states: bool = False,
     record: Iterable[str] = ("spikes",),
     everywhere: bool = False,
-    largest: int | Mapping[str, int] = 255,
-    opset: int = OPSET,
+    largest: int | Mapping[str, int] | None = None,
+    opset: int | None = None,
     sample: Any = None,
 ) -> Interface:
     """Writes the file; see `snndeploy.export`.
@@ -56,10 +56,10 @@ def export(
     counts = (
         dict(largest)
         if isinstance(largest, Mapping)
-        else {each.name: largest for each in network.given if each.kind == "counts"}
+        else {each.name: int(largest) for each in network.given if largest is not None and each.kind in COUNTED}
     )
     names = tuple(network.population) if everywhere else None
-    settings = _settings(network, form, dtype, batch, states, wanted(network, record), names, counts, opset)
+    settings = _settings(network, form, dtype, batch, states, wanted(network, record), names, counts, newest(opset))
     model, interface = build(network, settings)
     describe(model, network, settings, interface)
     content = checked(model)
@@ -67,6 +67,13 @@ def export(
     with replacing(target) as temporary:
         temporary.write_bytes(content)
     return interface
+
+
+def newest(opset: int | None) -> int:
+    """What was asked for, or the newest opset that is known here and that every operator was checked with."""
+    import onnx
+
+    return min(OPSET, onnx.defs.onnx_opset_version()) if opset is None else opset
 
 
 def _settings(
@@ -93,10 +100,13 @@ def _settings(
         bad.append((f"opset {opset} is outside {OPSET_MIN}..{OPSET}", f"leave it out for {OPSET}"))
     for name, most in counts.items():
         kind = network.input[name].kind if name in network.input else None
-        if kind != "counts":
+        if kind not in COUNTED:
             bad.append((f"{name!r} is no input that counts", "name one that is, or give one number for all"))
         elif not 0 < most <= COUNTS:
             bad.append((f"counts up to {most:,} at input {name!r} are outside 1..{COUNTS:,}", "give smaller counts"))
+    for each in (each for each in network.inputs if each.kind == "bias"):
+        what = f"input {each.name!r} is a bias per sample, for which a model has no input"
+        bad.append((what, "choose another encoding of it"))
     if not network.given:
         bad.append(("all inputs are constant, so that a model would have none", "give it one input that is not"))
     if bad:
@@ -124,18 +134,20 @@ def prove(network: Network, settings: Settings, content: bytes, names: Interface
     Raises:
         VerdictError SD542: they differ by more than proven ties.
     """
-    from snndeploy.engines.onnx.execute import feed_through, session
+    from snndeploy.engines.onnx.execute import feed_through
 
     inputs = as_inputs(network, _random(network, settings) if sample is None else sample)
     for each in network.given:
-        most = settings.count_type(each.name)[1]
-        if each.kind == "counts" and int(inputs[each.name].max()) > most:
-            what = f"it counts up to {int(inputs[each.name].max()):,} in the sample, and the model takes {most:,}"
-            raise error("SD541", f"input {each.name!r}", what, f"largest={int(inputs[each.name].max())}")
+        _, low, high = settings.count_type(each.name, each.kind == "signed")
+        rows = inputs[each.name]
+        if each.kind in COUNTED and (int(rows.min()) < low or int(rows.max()) > high):
+            most = int(np.abs(rows).max())
+            what = f"it counts up to {most:,} in the sample, and the model takes {low:,} to {high:,}"
+            raise error("SD541", f"input {each.name!r}", what, f"largest={most}")
     expected = reference.run(Job(network, inputs, ("spikes", "v")))
     chosen = np.arange(expected.batch) if settings.batch is None else np.arange(settings.batch) % expected.batch
     fed = {name: rows[:, chosen] for name, rows in inputs.items()}
-    running = session(content)
+    running = _session(content, settings.opset)
     found = feed_through(running, names, fed, single=settings.form == "step", chunk=expected.steps)
     wrong = _differing(expected, names, found, chosen)
     if wrong and network.form == "float":
@@ -148,6 +160,20 @@ def prove(network: Network, settings: Settings, content: bytes, names: Interface
         wrong = _differing(witness, names, found, chosen)
     if wrong:
         raise VerdictError(Finding("SD542", "ONNX", f"model and network differ in {wrong}", FIX))
+
+
+def _session(content: bytes, opset: int) -> Any:
+    """Raises VerdictError SD542 where the installed onnxruntime does not take the model."""
+    import onnxruntime
+
+    from snndeploy.engines.onnx.execute import session
+
+    try:
+        return session(content)
+    except Exception as problem:  # onnxruntime's own exceptions share no base
+        what = f"onnxruntime {onnxruntime.__version__} does not run it: {short(problem)}"
+        fix = f"opset={OPSET_MIN}, which older versions run" if opset > OPSET_MIN else FIX
+        raise VerdictError(Finding("SD542", "ONNX", what, fix)) from None
 
 
 def _differing(expected: Trace, names: Interface, found: Mapping[str, Array], chosen: Array) -> str:
@@ -166,6 +192,6 @@ def _random(network: Network, settings: Settings) -> dict[str, Array]:
     """Random input, with counts as large as the model takes."""
     found = random_input(network)
     for each in network.given:
-        if each.kind == "counts":
-            found[each.name] = np.minimum(found[each.name], settings.count_type(each.name)[1])
+        if each.kind in COUNTED:
+            found[each.name] = np.clip(found[each.name], *settings.count_type(each.name, each.kind == "signed")[1:])
     return found

@@ -207,6 +207,35 @@ def test_counts_have_the_type_that_holds_them(largest, dtype, tmp_path):
     np.testing.assert_array_equal(found["out.spikes"], sd.run(network, x).spikes["out"])
 
 
+@pytest.mark.parametrize(("largest", "dtype"), [(None, "int8"), (127, "int8"), (128, "int32")])
+def test_signed_numbers_have_the_type_that_holds_them(largest, dtype, tmp_path):
+    network = one_layer(integer=True, kind="signed")
+    assert sd.export(network, tmp_path / "m.onnx", largest=largest).types["in"] == dtype
+    most = largest or 127
+    x = np.random.default_rng(0).integers(-most, most + 1, (8, 3, 2))
+    found = alone(tmp_path / "m.onnx", {"in": x}, 8, 3)
+    np.testing.assert_array_equal(found["out.spikes"], sd.run(network, x).spikes["out"])
+
+
+def test_a_bias_per_sample_is_refused(tmp_path):
+    network = one_layer(integer=True)
+    biased = network.with_(inputs=(*network.inputs, Input("more", (1,), "bias", population="out")))
+    with pytest.raises(SnnDeployError, match="SD541.*'more' is a bias per sample"):
+        sd.export(biased, tmp_path / "m.onnx")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_network_with_encodings_takes_their_events(tmp_path):
+    import onnx
+
+    x = np.random.default_rng(0).random((12, 3, 2))
+    network = sd.encode(one_layer(kind="real"), "loihi2", x, "rate")
+    names = sd.export(network, tmp_path / "m.onnx", sample=x)
+    about = {each.key: each.value for each in onnx.load(tmp_path / "m.onnx").metadata_props}
+    assert list(json.loads(about["encodings"])) == ["in"]
+    assert set(names.inputs) == {each.name for each in network.given}
+
+
 def test_counts_beyond_the_type_are_refused(tmp_path):
     network = one_layer(integer=True, kind="counts")
     with pytest.raises(SnnDeployError, match=r"SD541.*300.*Fix: largest=300"):
@@ -225,6 +254,16 @@ def test_no_onnx_no_file(tmp_path, monkeypatch):
     monkeypatch.setattr(engine, "missing", lambda: "onnx not installed Fix: pip install onnx")
     with pytest.raises(MissingEngineError, match="SD502.*pip install onnx"):
         sd.export(one_layer(), tmp_path / "m.onnx")
+
+
+def test_a_runtime_that_does_not_take_the_model_is_told(tmp_path, monkeypatch):
+    def refuses(content, threads=0):
+        raise RuntimeError("opset 28 is under development")
+
+    monkeypatch.setattr("snndeploy.engines.onnx.execute.session", refuses)
+    with pytest.raises(VerdictError, match="SD542.*does not run it: opset 28.*Fix: opset=21"):
+        sd.export(one_layer(), tmp_path / "m.onnx")
+    assert not list(tmp_path.iterdir())
 
 
 def test_an_older_opset(tmp_path):

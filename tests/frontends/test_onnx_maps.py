@@ -29,6 +29,7 @@ from snndeploy.network import (
 )
 from snndeploy.network.inputs import as_inputs
 from snndeploy.network.maps import chain_shape
+from snndeploy.network.network import COUNTED
 
 pytestmark = pytest.mark.skipif(engine.missing() is not None, reason=str(engine.missing()))
 ALL = ("spikes", "u", "v")
@@ -42,7 +43,7 @@ def check(network, x, steps=7, dtype="float64"):
     spec.check(network)
     expected = sd.run(network, x, record=ALL)
     inputs = as_inputs(network, x)
-    largest = {each.name: int(inputs[each.name].max()) for each in network.given if each.kind == "counts"}
+    largest = {each.name: int(np.abs(inputs[each.name]).max()) for each in network.given if each.kind in COUNTED}
     for graph in ("step", "sequence"):
         for floats in (False, True):
             chosen = Settings(graph, dtype, None, graph == "step", ALL, tuple(network.population), largest, floats)
@@ -277,3 +278,18 @@ def test_negative_sums_shift_toward_minus_infinity(exponent):
     rule = Registers(du=4095, dv=4095, vth=None, reset=Reset("none", 0))
     found = check(one((1,), (Dense(weight),), form=Format(exponent), rule=rule), np.ones((1, 1, 1)))
     assert found.u["out"].ravel().tolist() == [(int(w) >> -exponent) * 64 for w in weight.ravel()]
+
+
+@pytest.mark.parametrize("largest", [1, 127, 128, 40_000, 2**31 - 1, 2**40])
+def test_signed_numbers(largest):
+    rng = np.random.default_rng(largest % 1000)
+    weight, form = integers(rng, (5, 6))
+    x = rng.integers(-largest, largest + 1, (6, 2, 6))
+    x[0, 0, :2] = -largest, largest
+    network = one((6,), (Dense(weight),), "signed", form)
+    check(network, x)
+    found = sd.run(network, x, engine="onnx", record=ALL)
+    assert sd.compare(sd.run(network, x, record=ALL), found).identical
+    kernel, form = integers(rng, (3, 2, 2, 2))
+    check(one((2, 5, 5), (Conv(kernel),), "signed", form), rng.integers(-largest, largest + 1, (6, 2, 2, 5, 5)))
+    check(one((6,), (Dense(rng.normal(0, 1, (5, 6))),), "signed"), x)

@@ -13,7 +13,7 @@ from snndeploy.engines.base import Job, Progress
 from snndeploy.engines.onnx.settings import Options
 from snndeploy.engines.trace import Trace
 from snndeploy.errors import error
-from snndeploy.frontends.onnx import Interface, Settings, build
+from snndeploy.frontends.onnx import OPSET_MIN, Interface, Settings, build
 from snndeploy.network.arrays import Array
 from snndeploy.network.maps import chain_work
 from snndeploy.network.network import COUNTED, Network
@@ -50,8 +50,9 @@ def execute(job: Job, by: Options) -> Trace:
     steps, batch = next(iter(job.inputs.values())).shape[:2]
     largest = {each.name: int(np.abs(job.inputs[each.name]).max()) for each in network.given if each.kind in COUNTED}
     every = tuple(network.population)
-    # float32 convolutions are exact here where they are chosen: onnxruntime's CPU kernels compute in IEEE float32
-    chosen = Settings(by.graph, by.dtype, None, True, job.record, every, largest, floats=True)
+    # every version of onnxruntime runs the oldest opset. float32 convolutions are exact here where they are chosen:
+    # onnxruntime's kernels for CPUs compute in IEEE float32
+    chosen = Settings(by.graph, by.dtype, None, True, job.record, every, largest, True, OPSET_MIN)
     running, names = _prepared(network, chosen, by.threads)
     chunk = chunk_size(network, steps, batch)
     found = feed_through(running, names, job.inputs, by.graph == "step", chunk, job.progress)
@@ -85,7 +86,8 @@ SESSIONS = 4
 def _prepared(network: Network, chosen: Settings, threads: int) -> tuple[Any, Interface]:
     """A session and the names of its model, made once for a network and its settings."""
     held = _sessions.setdefault(network, {})
-    counts = tuple((name, chosen.count_type(name)) for name in sorted(chosen.largest))
+    signed = {each.name for each in network.inputs if each.kind == "signed"}
+    counts = tuple((name, chosen.count_type(name, name in signed)) for name in sorted(chosen.largest))
     key = (chosen.form, chosen.dtype, chosen.record, counts, threads)
     if key not in held:
         model, names = build(network, chosen)

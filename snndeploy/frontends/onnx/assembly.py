@@ -16,7 +16,7 @@ from snndeploy.frontends.onnx.settings import Settings
 from snndeploy.frontends.onnx.whole import Whole
 from snndeploy.network.arrays import Array
 from snndeploy.network.maps import chain_apply
-from snndeploy.network.network import Network, Projection
+from snndeploy.network.network import COUNTED, Network, Projection
 from snndeploy.network.registers import STATE_SHIFT
 from snndeploy.network.rule import Rule
 from snndeploy.network.table import projection_text
@@ -49,10 +49,8 @@ class Parts:
         """The type in which a source's emissions are kept: spikes as bool, counts as they come in, else floats."""
         if name in self.network.input:
             kind = self.network.input[name].kind
-            if kind == "counts":
-                return self.settings.count_type(name)[0]
-            if kind == "signed" and self.integer:
-                return "int64" if self.settings.count_type(name)[0] == "int64" else "int32"
+            if kind in COUNTED:
+                return self.settings.count_type(name, kind == "signed")[0]
             return "bool" if kind == "binary" else self.settings.dtype
         return "bool" if self.network.population[name].rule.spiking else self.settings.dtype
 
@@ -61,12 +59,11 @@ class Parts:
         shape = self.network.shapes[p.source]
         if not self.integer:
             return float_maps.chain(g, self._numbers(g, p.source, raw), p.maps, shape, self.settings.dtype, p.name)
-        kind = self.emitted_type(p.source)
-        most = 1 if kind == "bool" else self.settings.count_type(p.source)[1]
-        signed = p.source in self.network.input and self.network.input[p.source].kind == "signed"
-        summed = integer_maps.chain(
-            g, Whole(raw, kind, -most if signed else 0, most), p.maps, shape, p.name, self.settings.floats
-        )
+        emitted = Whole(raw, "bool", 0, 1)
+        if self.emitted_type(p.source) != "bool":
+            signed = self.network.input[p.source].kind == "signed"
+            emitted = Whole(raw, *self.settings.count_type(p.source, signed))
+        summed = integer_maps.chain(g, emitted, p.maps, shape, p.name, self.settings.floats)
         e = 0 if p.format is None else p.format.exponent
         if e < 0:
             summed, e = whole.floor_shift(g, summed, -e, f"{p.name}.shifted"), 0

@@ -2,7 +2,7 @@
 
 Keys of `metadata_props`: "snndeploy" (version), "network" (hash of what it computes), "form", "graph", "arithmetic",
 "dt" (seconds per step), "equation" (of every population), "population NAME" and "projection NAME" (their numbers), and
-as JSON "inputs", "outputs", "states", "units", "decision" and "provenance".
+as JSON "inputs", "outputs", "states", "units", "decision", "encodings" (what made the inputs) and "provenance".
 """
 
 from __future__ import annotations
@@ -56,6 +56,7 @@ def properties(network: Network, settings: Settings, interface: Interface) -> di
         "inputs": json.dumps(_inputs(network, interface)),
         "outputs": json.dumps({"spikes": interface.spikes, "u": interface.u, "v": interface.v}),
         "states": json.dumps([[state.before, state.after] for state in interface.states]),
+        "encodings": json.dumps({each.input: each.said for each in network.encodings}),
         "provenance": json.dumps(dict(network.provenance)),
     }
     for p in network.projections:

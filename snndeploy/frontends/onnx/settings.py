@@ -24,7 +24,8 @@ class Settings:
         states: the sequence takes the state before and gives the one after, so that it runs in parts; a step always.
         record: of "spikes", "u" and "v".
         populations: what is recorded of; None: the outputs of the network.
-        largest: the largest count of an input that counts, by name; up to 255 it is uint8, up to 2^31 - 1 int32.
+        largest: the largest magnitude of an input of counts or signed numbers, by name; it has the smallest type of
+            uint8, int8, int32 and int64 that holds it.
         floats: integer convolutions in float32 where that is exact; the CPU is faster so, other devices may not be
             exact.
     """
@@ -39,12 +40,14 @@ class Settings:
     floats: bool = False
     opset: int = OPSET
 
-    def count_type(self, name: str) -> tuple[str, int]:
-        """The type of an input that counts, and the most that it can hold (of int64: what was said)."""
-        most = self.largest.get(name, 255)
-        if most <= 255:
-            return "uint8", 255
-        return ("int32", 2**31 - 1) if most < 2**31 else ("int64", most)
+    def count_type(self, name: str, signed: bool = False) -> tuple[str, int, int]:
+        """The type of an input of whole numbers, and the least and most that it holds (of int64: what was said)."""
+        most = self.largest.get(name, 127 if signed else 255)
+        if most <= (127 if signed else 255):
+            return ("int8", -128, 127) if signed else ("uint8", 0, 255)
+        if most < 2**31:
+            return "int32", -(2**31) if signed else 0, 2**31 - 1
+        return "int64", -most if signed else 0, most
 
 
 @dataclass(frozen=True)
