@@ -293,3 +293,30 @@ def test_signed_numbers(largest):
     kernel, form = integers(rng, (3, 2, 2, 2))
     check(one((2, 5, 5), (Conv(kernel),), "signed", form), rng.integers(-largest, largest + 1, (6, 2, 2, 5, 5)))
     check(one((6,), (Dense(rng.normal(0, 1, (5, 6))),), "signed"), x)
+
+
+def test_sums_that_float32_does_not_hold_stay_whole():
+    kernel = np.full((1, 32, 3, 3), 255)
+    x = np.full((3, 1, 32, 4, 4), 255)
+    x[:, :, 0, 0, 0] = 254
+    rule = Registers(du=4095, dv=4095, vth=None, reset=Reset("none", 0))
+    found = check(one((32, 4, 4), (Conv(kernel),), "counts", Format(0, 8, "excitatory"), rule), x)
+    whole = 255 * 255 * 288 - 255
+    assert int(np.float32(whole)) != whole > 2**24
+    assert found.u["out"][0, 0, 0, 0, 0] == (whole << 6) - 2**24
+
+
+@pytest.mark.parametrize(("most", "dtype"), [(1, "int8"), (255, "uint8"), (256, "int64")])
+def test_pairs_of_products_fit_into_16_bits(most, dtype):
+    """Not to be seen on a processor that adds them in 32 bits."""
+    from onnx import numpy_helper
+
+    from snndeploy.frontends.onnx import Settings, build
+
+    kind = "binary" if most == 1 else "counts"
+    network = one((4,), (Dense(np.array([[-256, 254, 2, 0]])),), kind, Format())
+    model, _ = build(network, Settings(largest={"in": most} if kind == "counts" else {}))
+    weights = [numpy_helper.to_array(each) for each in model.graph.initializer if each.name.endswith(".weight")]
+    assert [str(each.dtype) for each in weights] == [dtype]
+    if dtype == "int8":
+        assert most * 2 * int(np.abs(weights[0].astype(int)).max()) < 2**15
