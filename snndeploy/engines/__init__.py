@@ -14,6 +14,9 @@ from snndeploy.network.binding import per_sample
 from snndeploy.network.inputs import as_inputs
 from snndeploy.network.network import Network
 
+# engines that read inputs of any type, piece by piece: they get no copy
+READS_ANY = ("torch",)
+
 __all__ = ["ENGINES", "Trace", "run"]
 
 
@@ -30,7 +33,8 @@ def run(
     """Runs a network on one engine.
 
     Args:
-        spikes: array (time, batch, *shape) for a network with one input, or a mapping by name.
+        spikes: array (time, batch, *shape) for a network with one input, or a mapping by name. The torch engine copies
+            no input: its trace shows the caller's own arrays.
         record: of "spikes", "u", "v". A population that emits v has v recorded where it is an output.
         raw: keep the engine's own time (latency included) instead of network time.
         only: populations that are recorded, for example `network.outputs`; None: all.
@@ -42,7 +46,7 @@ def run(
     """
     loaded = load(engine)
     spec.check(network)
-    inputs = as_inputs(network, spikes)
+    inputs = as_inputs(network, spikes, copy=engine not in READS_ANY)
     raise_errors(loaded.refusals(network))
     kept = chosen(network, only)
     job = Job(network, inputs, wanted(network, record), raw, progress or (lambda done, total: None), options, kept)

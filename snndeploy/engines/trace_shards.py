@@ -54,10 +54,10 @@ def members(trace: Trace) -> dict[str, Array]:
     found: dict[str, Array] = {}
     for group in trace_file.GROUPS:
         for name, rows in getattr(trace, group).items():
-            if group == "spikes" or (group == "inputs" and rows.dtype.kind == "i" and _are_bits(rows)):
+            if group == "spikes" or (group == "inputs" and rows.dtype.kind in "iub" and _are_bits(rows)):
                 found[f"{BITS}{group}/{name}"] = np.packbits(rows.reshape(*rows.shape[:2], -1).astype(bool), axis=2)
             else:
-                found[f"{group}/{name}"] = np.asarray(rows)
+                found[f"{group}/{name}"] = np.ascontiguousarray(rows)
     return found
 
 

@@ -9,11 +9,13 @@ import numpy as np
 
 from snndeploy.errors import Finding, raise_errors
 from snndeploy.network.arrays import Array
-from snndeploy.network.network import Network
+from snndeploy.network.network import Input, Network
 
 WAYS = "say what it is: input_kind= of capture and kind= of read (--kind) take binary, counts and real"
 # up to here float64 holds every whole number
 COUNT_MAX = 2**53
+# how many numbers are looked at at a time
+PIECE = 2**20
 
 
 def _array(given: Any) -> Array:
@@ -38,26 +40,56 @@ def _by_name(names: list[str], given: Any, found: list[Finding]) -> Mapping[str,
     return {}
 
 
-def _binary(array: Array) -> bool:
-    if array.dtype.kind in "bu":
-        return bool(array.max(initial=0) <= 1)
-    return bool(((array == 0) | (array == 1)).all())
-
-
 def _holds_one(given: tuple[Any, ...]) -> bool:
     """A tuple around one whole array, which has time and batch at least."""
     return len(given) == 1 and getattr(given[0], "ndim", 0) > 1
 
 
-def as_inputs(network: Network, given: Any) -> dict[str, Array]:
+def _fault(each: Input, where: str, array: Array) -> Finding | None:
+    """What is wrong with the numbers of an input; looked at piece by piece, so that this takes no memory."""
+    kind, pieces = array.dtype.kind, _pieces(array)
+    wrong = 0 if kind in "bui" else sum(int(np.count_nonzero(~np.isfinite(piece))) for piece in pieces)
+    if wrong:
+        return Finding("SD104", where, f"{wrong} values are NaN or infinite")
+    if each.kind == "binary" and kind != "b":
+        for piece in pieces:
+            bad = (piece != 0) & (piece != 1)
+            if bad.any():
+                return Finding("SD111", where, f"{piece[bad][0]:g} is not 0 or 1", WAYS)
+    if each.kind == "bias" and any((piece != array[:1]).any() for piece in pieces):
+        return Finding("SD111", where, "it moves; a bias holds still for the whole sample", "repeat one step")
+    if each.kind == "signed" and kind == "f" and any((piece != np.floor(piece)).any() for piece in pieces):
+        return Finding("SD111", where, "signed events are whole numbers", "encode real numbers")
+    negative = each.kind == "counts" and kind in "if" and any((piece < 0).any() for piece in pieces)
+    if negative or (
+        each.kind == "counts" and kind == "f" and any((piece != np.floor(piece)).any() for piece in pieces)
+    ):
+        return Finding("SD111", where, "counts are whole numbers >= 0", WAYS)
+    if each.kind in ("counts", "signed") and kind != "b":
+        most = max(max(int(piece.max()), -int(piece.min())) for piece in pieces)
+        if most > COUNT_MAX:
+            what = f"a count of {most:g} is beyond {COUNT_MAX:,}, where float64 is not exact"
+            return Finding("SD111", where, what, "give smaller counts")
+    return None
+
+
+def _pieces(array: Array) -> list[Array]:
+    """Views of so few steps each that they take some MB."""
+    steps = max(1, PIECE // max(1, array[0].size))
+    return [array[i : i + steps] for i in range(0, len(array), steps)]
+
+
+def as_inputs(network: Network, given: Any, copy: bool = True) -> dict[str, Array]:
     """Input arrays by name, `(time, batch, *shape)`, checked; constant inputs are filled in.
 
     Args:
         given: one array (NumPy or torch) where the network has one input, else a mapping by name, or a tuple in the
             order of the network's inputs.
+        copy: False leaves arrays as they are, of whatever type and in their place.
 
     Returns:
-        int64 arrays for binary, counts, signed and constant inputs, float64 ones for real inputs and biases.
+        int64 arrays for binary, counts, signed and constant inputs, float64 ones for real inputs and biases; without
+        `copy` those that were given, as read-only views.
 
     Raises:
         SnnDeployError SD102, SD103, SD104, SD111, SD112: everything that does not fit, at once.
@@ -103,24 +135,13 @@ def as_inputs(network: Network, given: Any) -> dict[str, Array]:
                     "SD103", where, f"its shape {array.shape} has no steps or no samples", "give one of each at least"
                 )
             )
-        elif array.dtype.kind == "f" and not np.isfinite(array).all():
-            found.append(Finding("SD104", where, f"{np.count_nonzero(~np.isfinite(array))} values are NaN or infinite"))
-        elif each.kind == "binary" and not _binary(array):
-            other = array[(array != 0) & (array != 1)][0]
-            found.append(Finding("SD111", where, f"{other:g} is not 0 or 1", WAYS))
-        elif each.kind == "counts" and ((array < 0).any() or (array != np.floor(array)).any()):
-            found.append(Finding("SD111", where, "counts are whole numbers >= 0", WAYS))
-        elif each.kind == "bias" and (array != array[:1]).any():
-            found.append(
-                Finding("SD111", where, "it moves; a bias holds still for the whole sample", "repeat one step")
-            )
-        elif each.kind == "signed" and (array != np.floor(array)).any():
-            found.append(Finding("SD111", where, "signed events are whole numbers", "encode real numbers"))
-        elif each.kind in ("counts", "signed") and np.abs(array).max() > COUNT_MAX:
-            what = f"a count of {np.abs(array).max():g} is beyond {COUNT_MAX:,}, where float64 is not exact"
-            found.append(Finding("SD111", where, what, "give smaller counts"))
-        else:
+        elif (fault := _fault(each, where, array)) is not None:
+            found.append(fault)
+        elif copy:
             arrays[each.name] = array.astype(np.float64 if each.kind in ("real", "bias") else np.int64)
+        else:
+            arrays[each.name] = array.view()
+            arrays[each.name].setflags(write=False)
     sizes = {array.shape[:2] for array in arrays.values()}
     if len(sizes) > 1:
         found.append(Finding("SD103", "inputs", f"they differ in (time, batch): {sorted(sizes)}"))
@@ -129,7 +150,6 @@ def as_inputs(network: Network, given: Any) -> dict[str, Array]:
     for each in network.inputs:
         if each.kind == "constant":
             on = np.arange(steps) >= each.onset
-            arrays[each.name] = np.broadcast_to(
-                on.reshape(-1, 1, *(1,) * len(each.shape)), (steps, batch, *each.shape)
-            ).astype(np.int64)
+            whole = np.broadcast_to(on.reshape(-1, 1, *(1,) * len(each.shape)), (steps, batch, *each.shape))
+            arrays[each.name] = whole.astype(np.int64) if copy else whole
     return arrays

@@ -292,7 +292,7 @@ def every_weight_is_on_its_grid(network: Network) -> Breaches:
                 "SD109", where, f"exponent {p.format.exponent} is outside {reg.WEIGHT_EXP_MIN}..{reg.WEIGHT_EXP_MAX}"
             )
         low, high = p.format.limits
-        off = np.count_nonzero((weight < low) | (weight > high) | (weight % p.format.step != 0))
+        off = np.count_nonzero((weight < low) | (weight > high) | (weight & (p.format.step - 1) != 0))
         if off:
             yield Finding(
                 "SD110",

@@ -72,21 +72,24 @@ def check(unit, maps, shape, form, x):
     source.natural(inside)[...] = x
     out = np.full((len(x), target.size), 7, np.int32)
     unit(inside, out)
-    assert np.array_equal(target.natural(out).astype(np.int64) * form.step, chain_apply(maps, x))
+    want = chain_apply(maps, x) // form.step * unit.factor
+    assert np.array_equal(target.natural(out).astype(np.int64), want)
 
 
-@given(chains(), st.integers(0, 99), st.floats(0, 1), st.integers(1, 255))
+@given(chains(), st.integers(0, 99), st.floats(0, 1), st.integers(1, 255), st.sampled_from([1, 2, 16, 256, 2**15]))
 @settings(max_examples=150, deadline=None)
-def test_events_and_products_of_bytes_are_the_maps(drawn, seed, density, largest):
+def test_events_and_products_of_bytes_are_the_maps(drawn, seed, density, largest, times):
     maps, shape, form = drawn
     rng = np.random.default_rng(seed)
     x = (rng.random((3, *shape)) < density) * rng.integers(1, largest + 1, (3, *shape))
     chain = canonical(maps, shape, chain_shape(maps, shape))
     assert chain is not None
-    check(Events(columns(chain, form.step, layout(shape), layout(chain_shape(maps, shape)))), maps, shape, form, x)
+    check(
+        Events(columns(chain, form.step, layout(shape), layout(chain_shape(maps, shape))), times), maps, shape, form, x
+    )
     most = int(x.max())
     if possible(chain, form.step, most):
-        check(ByteProducts(chain, form.step), maps, shape, form, x)
+        check(ByteProducts(chain, form.step, most, times), maps, shape, form, x)
 
 
 @given(st.integers(0, 99), st.floats(0, 1), SIGNS, st.booleans())

@@ -16,6 +16,10 @@ from snndeploy.network.arrays import Array
 # Seconds per unit of cost before anything was measured: of a core of 2023, and rather too little, so that what may be
 # faster is tried.
 EXPECTED = {"events": 0.05e-9, "int8 products": 1e-12, "float32 products": 6e-12, "float64 products": 12e-12}
+# Times are the least that were seen, and believed once there are so many: the first one may include a start.
+TRIALS = 2
+# Every so many rows of tiles, what may be up to so many times slower is timed again.
+AGAIN, SLOWER = 32, 3
 
 
 class Unit(Protocol):
@@ -25,8 +29,8 @@ class Unit(Protocol):
     def label(self) -> str: ...
 
     @property
-    def finished(self) -> bool:
-        """Whether `out` is the drive; else sums of mantissas, each divided by the format's step."""
+    def factor(self) -> int | None:
+        """By what `out` is larger than sums of mantissas divided by the format's step; None: it is the drive."""
 
     @property
     def row_bytes(self) -> int:
@@ -38,35 +42,54 @@ class Unit(Protocol):
     def __call__(self, x: Array, out: Array) -> None: ...
 
 
-class Choice:
-    """Units that do the same. Remembers the least time that each took, and how many rows it did."""
+class Units:
+    """Units that do the same, and how long they took so far, in all runs of this process."""
 
     def __init__(self, units: Sequence[Unit]):
-        self.units = list(units)
+        self.units = tuple(units)
         self.seconds = [EXPECTED[each.label] for each in units]
-        self.measured = [False] * len(self.units)
-        self.rows = [0] * len(self.units)
+        self.trials = [0] * len(self.units)
+        self.calls = 0
+
+    def best(self, rows: int, events: int) -> int:
+        """The unit that is expected to be the fastest; now and then another one that could be."""
+        costs = [each.cost(rows, events) * s for each, s in zip(self.units, self.seconds, strict=True)]
+        order = sorted(range(len(costs)), key=costs.__getitem__)
+        self.calls += 1
+        near = len(order) > 1 and costs[order[1]] < SLOWER * costs[order[0]]
+        return order[1] if near and self.calls % AGAIN == 0 else order[0]
+
+    def timed(self, unit: int, seconds: float) -> None:
+        """`seconds` per unit of cost."""
+        self.trials[unit] += 1
+        if self.trials[unit] == TRIALS or (self.trials[unit] > TRIALS and seconds < self.seconds[unit]):
+            self.seconds[unit] = seconds
+
+
+class Choice:
+    """Units for one run, and how many rows each did."""
+
+    def __init__(self, units: Units):
+        self.all = units
+        self.rows = [0] * len(units.units)
 
     def __call__(self, x: Array, out: Array) -> Unit:
         """Computes, and returns the unit that did it."""
-        if len(self.units) == 1:
-            self.rows[0] += len(x)
-            self.units[0](x, out)
-            return self.units[0]
-        events = int(np.count_nonzero(x))
-        costs = [each.cost(len(x), events) for each in self.units]
-        best = min(range(len(costs)), key=lambda i: costs[i] * self.seconds[i])
+        if len(self.rows) == 1:
+            best, events = 0, 0
+        else:
+            events = int(np.count_nonzero(x))
+            best = self.all.best(len(x), events)
+        unit = self.all.units[best]
         start = perf_counter()
-        self.units[best](x, out)
-        took = (perf_counter() - start) / max(costs[best], 1)  # a projection may have no synapse
-        self.seconds[best] = min(took, self.seconds[best]) if self.measured[best] else took
-        self.measured[best] = True
+        unit(x, out)
+        self.all.timed(best, (perf_counter() - start) / max(1.0, unit.cost(len(x), events)))
         self.rows[best] += len(x)
-        return self.units[best]
+        return unit
 
     def told(self) -> str:
-        """ "int8 products", or "events for 30 % of the rows, int8 products for 70 %"."""
-        used = [(each.label, rows) for each, rows in zip(self.units, self.rows, strict=True) if rows]
+        """ "int8 products", or "events for 30% of the rows, int8 products for 70% of the rows"."""
+        used = [(each.label, rows) for each, rows in zip(self.all.units, self.rows, strict=True) if rows]
         total = sum(rows for _, rows in used)
         if len(used) == 1:
             return used[0][0]

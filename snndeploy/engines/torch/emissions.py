@@ -62,6 +62,12 @@ class Emissions:
         rows: Array = self._at(name, first - delay, steps).numpy()
         return rows
 
+    def spikes(self, name: str, first: int, steps: int) -> Array | None:
+        """Rows of bytes in which a kernel may write spikes itself; None: `put_inside` them."""
+        if name not in self.rows or self.stores[name].dtype != torch.uint8:
+            return None
+        return self.inside(name, first, steps)
+
     def turn(self, steps: int) -> None:
         """A chunk of `steps` ends: its last rows become the past of the next."""
         for name, rows in self.rows.items():

@@ -57,18 +57,21 @@ def add(drive: Drive, p: Projection, arrived: Tensor) -> None:
     drive[p.receptor] = arrived if so_far is None else so_far + arrived
 
 
+def kernel(network: Network, name: str, layout: Layout, by: Settings) -> Fused:
+    """One population with its projections onto itself, as its neurons lie in rows."""
+    population = network.population[name]
+    rule = layout.rule(population.rule) if isinstance(population.rule, Registers) else population.rule
+    inner = [p for p in network.into(name) if p.source == name]
+    return Fused(network, Population(name, layout.stored, rule), 1, inner, by.dtype)
+
+
 class Tiled:
     """One population on the CPU: its drive tile by tile, its neurons in one kernel per tile."""
 
-    def __init__(self, network: Network, name: str, layout: Layout, batch: int, by: Settings, row_bytes: int):
+    def __init__(self, network: Network, name: str, fused: Fused, batch: int, row_bytes: int):
         """`row_bytes`: what the drive of one step of one sample takes, and whatever is needed on the way."""
-        population = network.population[name]
-        self.name, self.layout, self.batch = name, layout, batch
-        rule = population.rule
-        inside = layout.rule(rule) if isinstance(rule, Registers) else rule
-        inner = [p for p in network.into(name) if p.source == name]
+        self.name, self.batch, self.fused = name, batch, fused.again(batch)
         self.outer = [p for p in network.into(name) if p.source != name]
-        self.fused = Fused(network, Population(name, layout.stored, inside), batch, inner, by.dtype)
         self.tile = max(1, TILE // row_bytes // batch)
 
     def driven(self, at: int, steps: int, emissions: Emissions) -> Drive:
@@ -80,38 +83,23 @@ class Tiled:
             now = min(self.tile, steps - at)
             drive, reach = self.driven(at, now, emissions), self.fused.reach
             before = emissions.late(self.name, at, reach, reach) if reach else None
-            out, kept = self.fused.advance(start + at, now, drive, before, record.wanted(self.name))
-            emissions.put_inside(self.name, at, out.reshape(now, self.batch, -1))
+            into = emissions.spikes(self.name, at - reach, reach + now) if self.fused.spiking else None
+            out, kept = self.fused.advance(start + at, now, drive, before, record.wanted(self.name), into)
+            if into is None:
+                emissions.put_inside(self.name, at, out.reshape(now, self.batch, -1))
             for what, rows in kept.items():
-                if what == "spikes":
-                    fired = rows.numpy().reshape(now, self.batch, -1).view(np.uint8)
-                    record.put_spikes(self.name, start + at, samples, fired, self.layout)
-                else:
-                    record.put(what, self.name, start + at, samples, self._natural(rows).numpy())
-
-    def _natural(self, rows: Tensor) -> Tensor:
-        """(steps, samples, *stored), or with receptors before the neurons, in the order of the network."""
-        natural: Tensor = self.layout.natural(rows.flatten(rows.ndim - len(self.layout.shape)))
-        return natural
+                record.put(what, self.name, start + at, samples, rows.numpy())
 
 
 class IntegerTiled(Tiled):
     """The integer form: sums of mantissas by the units of `synapses`."""
 
-    def __init__(
-        self,
-        network: Network,
-        name: str,
-        layout: Layout,
-        batch: int,
-        by: Settings,
-        synapses: Mapping[str, Synapses],
-    ):
-        into = [synapses[p.name] for p in network.into(name) if p.source != name]
-        widest = max((each.row_bytes for each in into), default=0)
-        super().__init__(network, name, layout, batch, by, 4 * layout.size * (1 + (len(into) > 1)) + widest)
-        self.into = into
-        self.room = np.zeros((0, batch, layout.size), np.int32)
+    def __init__(self, network: Network, name: str, fused: Fused, batch: int, synapses: Mapping[str, Synapses]):
+        self.into = [synapses[p.name] for p in network.into(name) if p.source != name]
+        size = prod(fused.shape)
+        widest = max((each.row_bytes for each in self.into), default=0)
+        super().__init__(network, name, fused, batch, 4 * size * (1 + (len(self.into) > 1)) + widest)
+        self.room = np.zeros((0, batch, size), np.int32)
 
     def driven(self, at: int, steps: int, emissions: Emissions) -> Drive:
         if not self.into:
@@ -119,7 +107,7 @@ class IntegerTiled(Tiled):
         if len(self.room) < steps:
             self.room = np.zeros((steps, *self.room.shape[1:]), np.int32)
         drive = self.room[:steps]
-        flat = drive.reshape(-1, self.layout.size)
+        flat = drive.reshape(-1, drive.shape[2])
         for i, (each, p) in enumerate(zip(self.into, self.outer, strict=True)):
             x = emissions.inside(p.source, at, steps, p.delay)
             each(x.reshape(len(flat), -1), flat, i > 0)
@@ -129,11 +117,10 @@ class IntegerTiled(Tiled):
 class FloatTiled(Tiled):
     """The float form: products of matrices in the caller's type."""
 
-    def __init__(
-        self, network: Network, name: str, layout: Layout, batch: int, by: Settings, links: Mapping[str, Link]
-    ):
-        sizes = [layout.size, *(prod(network.shapes[p.source]) for p in network.into(name))]
-        super().__init__(network, name, layout, batch, by, 3 * by.dtype.itemsize * max(sizes))
+    def __init__(self, network: Network, name: str, fused: Fused, batch: int, links: Mapping[str, Link], width: int):
+        """`width`: bytes of a number."""
+        sizes = [prod(fused.shape), *(prod(network.shapes[p.source]) for p in network.into(name))]
+        super().__init__(network, name, fused, batch, 3 * width * max(sizes))
         self.links = [links[p.name] for p in self.outer]
         self.receptors = receptors(network.population[name])
 
@@ -183,7 +170,7 @@ class Stepwise:
                 for what, rows in recorded.items():
                     kept.setdefault((what, name), []).append(rows)
         for (what, name), pieces in kept.items():
-            record.put(what, name, start, samples, torch.cat(pieces).cpu().numpy())
+            record.put_natural(what, name, start, samples, torch.cat(pieces).cpu().numpy())
 
     def _step(self, name: str, t: int, drive: Drive, wanted: tuple[str, ...]) -> tuple[Tensor, dict[str, Tensor]]:
         if self.fused:

@@ -71,10 +71,13 @@ class Layout:
             return value
         return np.moveaxis(np.broadcast_to(value, self.shape), 0, -1)
 
-    def natural(self, rows: Any) -> Any:
-        """`rows: (..., size)` as a view (..., *shape), of NumPy or torch."""
-        whole = rows.reshape(*rows.shape[:-1], *self.stored)
+    def first(self, whole: Any) -> Any:
+        """`whole: (..., *stored)` as a view (..., *shape), of NumPy or torch."""
         if not self.moved:
             return whole
-        first = rows.ndim - 1
-        return np.moveaxis(whole, -1, first) if isinstance(whole, np.ndarray) else whole.movedim(-1, first)
+        to = whole.ndim - len(self.shape)
+        return np.moveaxis(whole, -1, to) if isinstance(whole, np.ndarray) else whole.movedim(-1, to)
+
+    def natural(self, rows: Any) -> Any:
+        """`rows: (..., size)` as a view (..., *shape), of NumPy or torch."""
+        return self.first(rows.reshape(*rows.shape[:-1], *self.stored))

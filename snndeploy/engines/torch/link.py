@@ -74,7 +74,6 @@ class Link:
     """
 
     def __init__(self, network: Network, projection: Projection, largest: int, settings: Settings):
-        self.projection = projection
         self.format = projection.format
         self.dtype = settings.dtype if self.format is None else exact_type(projection, largest, settings)
         self.out = network.shape_after(projection)

@@ -57,15 +57,16 @@ def patches(chain: Canonical) -> Patches:
 
 
 @njit(cache=True, nogil=True)
-def fill_patches(x: Any, first: Any, source: Any, to: Any, length: Any, out: Any) -> None:
-    """x: uint8 (rows, sources) -> out: uint8 (rows, places, width)."""
+def fill_patches(x: Any, first: Any, source: Any, to: Any, length: Any, factor: Any, out: Any) -> None:
+    """x: uint8 (rows, sources) -> out: uint8 (rows, places, width), `factor` times as large."""
+    times = np.uint8(factor)
     out[:] = 0
     for i in range(x.shape[0]):
         for p in range(len(first) - 1):
             for r in range(first[p], first[p + 1]):
                 a, b = uint64(source[r]), uint64(to[r])
                 for k in range(uint64(length[r])):
-                    out[i, p, b + uint64(k)] = x[i, a + uint64(k)]
+                    out[i, p, b + uint64(k)] = times * x[i, a + uint64(k)]
 
 
 @dataclass(frozen=True, eq=False)

@@ -66,12 +66,12 @@ class ByteProducts:
     """`unit(x, out)`: x uint8 (rows, sources), out int32 (rows, targets)."""
 
     label = "int8 products"
-    finished = False
 
-    def __init__(self, chain: Canonical, step: int):
+    def __init__(self, chain: Canonical, step: int, largest: int = BYTE, times: int = 1):
+        """`times`: by what the sums are to be multiplied, a power of two; done here as far as what arrives allows."""
         conv = chain.core
         assert isinstance(conv, Conv)
-        weight = np.asarray(conv.weight) // step
+        weight = (np.asarray(conv.weight) // step).astype(np.int16)
         low, high = int(weight.min()), int(weight.max())
         # all mantissas less this, which the sum of what arrives makes good
         self.offset = 0 if low >= -128 and high <= BYTE else low + 128
@@ -80,6 +80,10 @@ class ByteProducts:
         self.weight = torch.from_numpy(np.ascontiguousarray(matrix))
         self.pooling = pooling(chain)
         self.patches = patches(chain)
+        arrives = max(1, largest * prod(prod(each.kernel) for each in chain.pools))
+        self.factor = 1
+        while not self.patches.whole and 2 * self.factor <= times and 2 * self.factor * arrives <= BYTE:
+            self.factor *= 2
 
     @property
     def row_bytes(self) -> int:
@@ -98,7 +102,7 @@ class ByteProducts:
             windows = x
         else:
             windows = np.empty((len(x), p.places, p.width), np.uint8)
-            fill_patches(x, p.first, p.source, p.to, p.length, windows)
+            fill_patches(x, p.first, p.source, p.to, p.length, self.factor, windows)
         left = windows.reshape(-1, p.width).view(np.int8)
         sums = out.reshape(len(left), -1)
         product(torch.from_numpy(left), self.weight, torch.from_numpy(sums))

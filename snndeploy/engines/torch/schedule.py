@@ -14,7 +14,7 @@ import torch
 from snndeploy.engines.base import Job
 from snndeploy.engines.torch.blocks import cut
 from snndeploy.engines.torch.emissions import Emissions, Store
-from snndeploy.engines.torch.group import FloatTiled, Group, IntegerTiled, Stepwise, alone
+from snndeploy.engines.torch.group import FloatTiled, Group, IntegerTiled, Stepwise, alone, kernel
 from snndeploy.engines.torch.layout import Layout
 from snndeploy.engines.torch.link import Link
 from snndeploy.engines.torch.products import BYTE
@@ -26,6 +26,15 @@ from snndeploy.engines.trace import Trace
 from snndeploy.network.timing import update_order
 
 
+def largest(job: Job, name: str) -> int:
+    """The largest magnitude that a source emits, in the integer form; spikes are 1, and signed numbers fit no byte."""
+    given = job.network.input.get(name)
+    if given is None or given.kind in ("binary", "constant") or job.network.form == "float":
+        return 1
+    most = max(int(np.max(job.inputs[name])), -int(np.min(job.inputs[name])))
+    return max(most, BYTE + 1) if given.kind == "signed" else most
+
+
 class Plan:
     """What all blocks of samples share: parameters in the form in which they are used, and where everything lies."""
 
@@ -33,11 +42,10 @@ class Plan:
         network = self.network = job.network
         self.job, self.by = job, by
         self.order = update_order(network)
-        self.largest = {
-            name: int(np.abs(job.inputs[name]).max()) if name in job.inputs else 1 for name in network.shapes
-        }
+        self.largest = {name: largest(job, name) for name in network.shapes}
         self.tiled = {names[0] for names in self.order if by.device.type == "cpu" and alone(network, names)}
         self.layouts = {name: Layout(shape, self._moved(name)) for name, shape in network.shapes.items()}
+        self.kernels = {name: kernel(network, name, self.layouts[name], by) for name in self.tiled}
         self.links: dict[str, Link] = {}
         self.synapses: dict[str, Synapses] = {}
         for p in network.projections:
@@ -78,8 +86,8 @@ class Plan:
         if name not in self.tiled:
             return Stepwise(network, names, self.links, batch, by)
         if network.form == "integer":
-            return IntegerTiled(network, name, self.layouts[name], batch, by, self.synapses)
-        return FloatTiled(network, name, self.layouts[name], batch, by, self.links)
+            return IntegerTiled(network, name, self.kernels[name], batch, self.synapses)
+        return FloatTiled(network, name, self.kernels[name], batch, self.links, by.dtype.itemsize)
 
     @property
     def several(self) -> bool:
@@ -129,7 +137,7 @@ def execute(job: Job, by: Settings) -> Trace:
     steps, batch = next(iter(job.inputs.values())).shape[:2]
     plan = Plan(job, by)
     way = cut(steps, batch, plan.row_bytes, plan.sample_bytes, by.memory, by.threads, plan.several)
-    record = Record(job.record, steps, batch, job.only)
+    record = Record(job, steps, batch, plan.layouts)
     finished = 0
 
     def done(rows: int) -> None:
@@ -142,7 +150,5 @@ def execute(job: Job, by: Settings) -> Trace:
 
     do([work(samples) for samples in way.blocks], by.threads, done)
     dtype = "int" if network.form == "integer" else str(by.dtype).removeprefix("torch.")
-    kept = record.arrays
-    return Trace(
-        network, by.label, dtype, job.inputs, kept["spikes"], kept["u"], kept["v"], notes=plan.notes(), raw=job.raw
-    )
+    spikes, u, v = (record.arrays(what) for what in ("spikes", "u", "v"))
+    return Trace(network, by.label, dtype, job.inputs, spikes, u, v, notes=plan.notes(), raw=job.raw)

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
 from numba import njit
 
 from snndeploy.engines.torch.canonical import canonical
-from snndeploy.engines.torch.choice import Choice, Unit
+from snndeploy.engines.torch.choice import Choice, Unit, Units
 from snndeploy.engines.torch.columns import columns
 from snndeploy.engines.torch.events import Events
 from snndeploy.engines.torch.layout import Layout
 from snndeploy.engines.torch.link import Link, bound
 from snndeploy.engines.torch.products import BYTE, ByteProducts, possible
-from snndeploy.engines.torch.settings import Settings
+from snndeploy.engines.torch.settings import Settings, float32_is_whole
 from snndeploy.errors import error
 from snndeploy.network.arrays import Array
 from snndeploy.network.maps import Conv
@@ -35,8 +37,7 @@ def moved(sums: np.ndarray, step: int, exponent: int, out: np.ndarray, more: boo
 class FloatProducts:
     """Products in a floating-point type that holds every sum; any chain of maps, any counts. Writes drive."""
 
-    finished = True
-    row_bytes = 0
+    factor = None
 
     def __init__(self, link: Link, source: Layout, target: Layout):
         self.link, self.source, self.target = link, source, target
@@ -52,39 +53,56 @@ class FloatProducts:
         self.target.natural(out)[...] = self.link(given[None])[0].numpy()
 
 
-class Synapses:
-    """`synapses(x, out, more)` for one projection: out int32 (rows, targets) is set to the drive, or grows by it.
+def _units(network: Network, p: Projection, largest: int, source: Layout, target: Layout, by: Settings) -> Units:
+    """All units that compute a projection.
 
     Raises:
-        SnnDeployError SD524: none of the units that the caller allows computes it.
+        SnnDeployError SD523: sums are not exact. SD524: none that the caller allows computes it.
     """
+    assert p.format is not None
+    exponent, step = p.format.exponent, p.format.step
+    chain = canonical(p.maps, source.shape, target.shape)
+    ordered = source.regular and target.regular
+    if chain is not None and not ordered and isinstance(chain.core, Conv):
+        chain = None
+    if largest > BYTE or (exponent < 0 and bound(p, largest) >= 2**31):
+        chain = None
+    # what is left to be multiplied is a power of two
+    times = step << exponent if exponent >= 0 else 1
+    units: list[Unit] = []
+    if chain is not None and "int8" in by.units and possible(chain, step, largest):
+        units.append(ByteProducts(chain, step, largest, times))
+    if chain is not None and "events" in by.units:
+        units.append(Events(columns(chain, step, source, target), times))
+    if "float" in by.units and not any(isinstance(each, ByteProducts) for each in units):
+        units.append(FloatProducts(Link(network, p, largest, by), source, target))
+    if not units:
+        what = f"none of the units {', '.join(by.units)} computes it"
+        raise error("SD524", f"projection {p.name!r}", what, "allow others: units='int8,events,float'")
+    return Units(units)
+
+
+# what was made of a projection, as long as it lives: its numbers never change
+_made: WeakKeyDictionary[Projection, dict[Any, Units]] = WeakKeyDictionary()
+
+
+class Synapses:
+    """`synapses(x, out, more)`, for one run: out int32 (rows, targets) becomes the drive, or grows by it."""
 
     def __init__(self, network: Network, p: Projection, largest: int, layouts: Mapping[str, Layout], by: Settings):
         assert p.format is not None
         self.name, self.exponent, self.step = p.name, p.format.exponent, p.format.step
         source, target = layouts[p.source], layouts[p.target]
-        chain = canonical(p.maps, source.shape, target.shape)
-        ordered = source.regular and target.regular
-        if chain is not None and not ordered and isinstance(chain.core, Conv):
-            chain = None
-        if largest > BYTE or (self.exponent < 0 and bound(p, largest) >= 2**31):
-            chain = None
-        units: list[Unit] = []
-        if chain is not None and "int8" in by.units and possible(chain, self.step, largest):
-            units.append(ByteProducts(chain, self.step))
-        if chain is not None and "events" in by.units:
-            units.append(Events(columns(chain, self.step, source, target)))
-        if "float" in by.units and not any(isinstance(each, ByteProducts) for each in units):
-            units.append(FloatProducts(Link(network, p, largest, by), source, target))
-        if not units:
-            what = f"none of the units {', '.join(by.units)} computes it"
-            raise error("SD524", f"projection {p.name!r}", what, "allow others: units='int8,events,float'")
-        self.choice = Choice(units)
+        made = _made.setdefault(p, {})
+        key = (largest, source, target, by.units, float32_is_whole())
+        if key not in made:
+            made[key] = _units(network, p, largest, source, target, by)
+        self.choice = Choice(made[key])
 
     @property
     def row_bytes(self) -> int:
         """What a row takes at most besides its drive."""
-        return max(each.row_bytes for each in self.choice.units)
+        return max(each.row_bytes for each in self.choice.all.units)
 
     @property
     def note(self) -> str:
@@ -92,9 +110,11 @@ class Synapses:
 
     def __call__(self, x: Array, out: Array, more: bool) -> None:
         sums = np.empty_like(out) if more else out
-        unit = self.choice(x, sums)
-        if unit.finished:
+        factor = self.choice(x, sums).factor
+        if factor is None or (self.exponent >= 0 and factor == self.step << self.exponent):
             if more:
                 out += sums
-        elif more or self.step << max(self.exponent, 0) != 1 or self.exponent < 0:
+        elif self.exponent >= 0:
+            moved(sums, (self.step << self.exponent) // factor, 0, out, more)
+        else:
             moved(sums, self.step, self.exponent, out, more)
