@@ -31,6 +31,7 @@ class Activity:
         lowest, highest: range of the stored membrane of each neuron by population; empty without calibration.
         rate: mean spikes per step of a population's neurons.
         steps: length of a sample.
+        sizes: sum u² / sum |u| and sum v² / sum |v| of a population; 0 where they always are.
         currents: largest magnitude that a bias per sample adds, by population, (*shape).
     """
 
@@ -42,6 +43,7 @@ class Activity:
     rate: Mapping[str, float]
     steps: int
     currents: Mapping[str, Array] = field(default_factory=dict)
+    sizes: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     @property
     def measured(self) -> bool:
@@ -79,6 +81,7 @@ def measured(network: Network, inputs: Mapping[str, Any]) -> tuple[Activity, Tra
     } | counted(network)
     lowest: dict[str, Array] = {each.name: np.full(each.shape, np.inf) for each in network.populations}
     highest: dict[str, Array] = {each.name: np.full(each.shape, -np.inf) for each in network.populations}
+    sums = {each.name: np.zeros((2, 2)) for each in network.populations}
     shown: Trace | None = None
     for start in range(0, batch, at_once):
         part = {name: array[:, start : start + at_once] for name, array in given.items()}
@@ -87,6 +90,9 @@ def measured(network: Network, inputs: Mapping[str, Any]) -> tuple[Activity, Tra
         for name, x in (*trace.inputs.items(), *trace.spikes.items()):
             first[name] += x.sum(axis=(0, 1), dtype=np.float64)
             second[name] += np.square(x, dtype=np.float64).sum(axis=(0, 1))
+        for k, states in enumerate((trace.u, trace.v)):
+            for name, y in states.items():
+                sums[name][k] += np.square(y).sum(), np.abs(y).sum()
         for name, v in trace.v.items():
             lowest[name] = np.minimum(lowest[name], v.min(axis=(0, 1)))
             highest[name] = np.maximum(highest[name], v.max(axis=(0, 1)))
@@ -95,8 +101,9 @@ def measured(network: Network, inputs: Mapping[str, Any]) -> tuple[Activity, Tra
     variance = {name: np.maximum(total / count - mean[name] ** 2, 0.0) for name, total in second.items()}
     rate = {each.name: float(mean[each.name].mean()) for each in network.populations}
     assert shown is not None
+    sizes = {name: (float(u / n) if n else 0.0, float(v / m) if m else 0.0) for name, ((u, n), (v, m)) in sums.items()}
     currents: dict[str, Array] = {}
     for each in per_sample(network):
         most = np.abs(given[each.name][0]).max(axis=0)
         currents[each.population] = currents.get(each.population, np.zeros(each.shape)) + most
-    return Activity(mean, variance, largest, lowest, highest, rate, steps, currents), shown
+    return Activity(mean, variance, largest, lowest, highest, rate, steps, currents, sizes), shown

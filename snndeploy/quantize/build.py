@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
@@ -20,11 +20,19 @@ from snndeploy.targets import Target
 
 
 def population(
-    original: Population, each: Population, into: Sequence[Projection], choice: Choice, target: Target
+    original: Population,
+    each: Population,
+    into: Sequence[Projection],
+    choice: Choice,
+    target: Target,
+    adjust: Callable[[Rule, Array], tuple[Array, Array]] | None = None,
 ) -> tuple[Population, list[Projection]]:
-    """The integer population and its projections; `each` is prepared, `original` as the caller gave it."""
+    """The integer population and its projections; `each` is prepared, `original` as the caller gave it.
+
+    adjust: (rule, state units per unit) -> the decays to be rounded, if not those of the rule.
+    """
     made = [_projection(p, part) for p, parts in zip(into, choice.parts, strict=True) for part in parts]
-    return Population(each.name, each.shape, _registers(original, each, choice, target)), united(made)
+    return Population(each.name, each.shape, _registers(original, each, choice, target, adjust)), united(made)
 
 
 def united(parts: Sequence[Projection]) -> list[Projection]:
@@ -58,14 +66,21 @@ def _projection(p: Projection, part: Part) -> Projection:
     return replace(p, name=part_name(p.name, part.label), maps=maps, receptor=0, format=part.format)
 
 
-def _registers(original: Population, each: Population, choice: Choice, target: Target) -> Registers:
+def _registers(
+    original: Population,
+    each: Population,
+    choice: Choice,
+    target: Target,
+    adjust: Callable[[Rule, Array], tuple[Array, Array]] | None,
+) -> Registers:
     """The registers of a prepared population; `original` knows where the membrane was before it was shifted."""
     rule, before = each.rule, original.rule
     assert isinstance(rule, Rule)
     assert isinstance(before, Rule)
     units = choice.scale * 2**STATE_SHIFT
     receptor = rule.receptors[0]
-    du, dv = decays(np.asarray(receptor.alpha), np.asarray(rule.beta), target)
+    wanted = (np.asarray(receptor.alpha), np.asarray(rule.beta)) if adjust is None else adjust(rule, np.asarray(units))
+    du, dv = decays(*wanted, target)
     mantissa, exponent = biases(np.asarray(rule.bias) * units, target)
     reset = Reset("none")
     if rule.spiking and rule.reset.kind != "none":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from snndeploy.network import spec
 from snndeploy.network.arrays import Array
 from snndeploy.network.inputs import as_inputs
 from snndeploy.network.network import COUNTED, Network, Population, Projection
+from snndeploy.network.rule import Rule
 from snndeploy.passes import constants, fold_gain, fold_values, merge_maps, reset_to_zero, sequential
 from snndeploy.quantize import build, rules
 from snndeploy.quantize.activity import Activity, assumed, measured
@@ -120,7 +121,8 @@ def integers(about: Study, by: Method, uncertified: Uncertified = "refuse") -> N
             found.append(coarse)
             continue
         for choice in by.ranked(case):
-            made, into = build.population(network.population[each.name], each, ready.into(each.name), choice, chip)
+            before = network.population[each.name]
+            made, into = build.population(before, each, ready.into(each.name), choice, chip, _adjust(by, each, about))
             if uncertified == "allow" or not overflow(ready, made, into, chip, largest):
                 populations.append(made)
                 projections += into
@@ -138,6 +140,12 @@ def integers(about: Study, by: Method, uncertified: Uncertified = "refuse") -> N
     made_of = paired(made_of, network)
     most = {**largest, **largest_events(made_of)}
     return certified(spec.check(made_of), chip, most, uncertified)
+
+
+def _adjust(by: Method, each: Population, about: Study) -> Callable[[Rule, Array], tuple[Array, Array]] | None:
+    """What a method makes of the decays of a population; None: nothing."""
+    chosen = by.decays
+    return None if chosen is None else lambda rule, units: chosen(rule, each.name, units, about.activity)
 
 
 def refusals(network: Network, target: Target) -> list[Finding]:

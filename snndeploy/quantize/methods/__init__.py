@@ -8,6 +8,7 @@ from snndeploy.errors import Finding, raise_errors
 from snndeploy.quantize.methods import (
     adaptive,
     bands,
+    decays,
     exponents,
     max_abs,
     mean_square,
@@ -34,9 +35,12 @@ METHODS: dict[str, Method] = {
         bands,
         per_neuron,
         split,
+        decays,
     )
 }
 JOINT = "+"
+# steps that go with any other
+FREE = {"layout", "decays"}
 
 
 def find(name: str) -> Method:
@@ -57,7 +61,7 @@ def find(name: str) -> Method:
         other = METHODS[each]
         steps = {step: getattr(other, step) for step in STEPS if getattr(other, step) is not None}
         taken = {step for step in STEPS if getattr(whole, step) is not None} - {"layout"}
-        clash = (taken & set(steps)) or ("choices" in taken | set(steps) and taken and set(steps) - {"layout"})
+        clash = (taken & set(steps)) or ("choices" in taken | set(steps) and taken - FREE and set(steps) - FREE)
         if clash or ("layout" in steps and whole.layout is not None):
             what = f"{each} and what stands before it do the same step"
             raise_errors([Finding("SD609", f"method {name!r}", what, "leave one out")])

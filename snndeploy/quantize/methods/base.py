@@ -1,10 +1,11 @@
-"""What a method is: up to four steps, each with a default, so that methods can be joined by name ("signs+split").
+"""What a method is: up to six steps, each with a default, so that methods can be joined by name ("signs+split").
 
 layout    float network -> the same network with its weights spread over more projections
 scales    scales of one population to try
 draft     formats at one scale, and an estimate of the error
 finish    the integers of a draft
 select    the finished choices in the order in which they are to be taken
+decays    the decays whose registers are taken
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ import numpy as np
 from snndeploy.network.arrays import Array
 from snndeploy.network.network import Network
 from snndeploy.network.registers import Format, natural_sign
+from snndeploy.network.rule import Rule
+from snndeploy.quantize.activity import Activity
 from snndeploy.quantize.choice import Choice, Part
 from snndeploy.quantize.grid import mantissas
 from snndeploy.quantize.parts import parts
@@ -31,7 +34,8 @@ Scales = Callable[[Search], Iterable[Scale]]
 DraftAt = Callable[[Search, Scale], Draft | None]
 Fit = Callable[[Search, Draft], tuple[Sequence[Array], float]]
 Choices = Callable[[Search], Iterator[Choice]]
-STEPS = ("layout", "scales", "draft", "fit", "choices")
+Decays = Callable[[Rule, str, Array, Activity], tuple[Array, Array]]
+STEPS = ("layout", "scales", "draft", "fit", "choices", "decays")
 
 
 def finest(choice: Choice) -> tuple[float, float]:
@@ -46,6 +50,7 @@ class Method:
     Attributes:
         summary: one line for people.
         layout, scales, draft, fit: see the module.
+        decays: (rule, population, state units per unit, calibration) -> the decays to be rounded to registers.
         finalists: drafts that are finished and compared in full at a time.
         choices: all but the layout by itself, best first; the first that the certificate passes is taken.
     """
@@ -57,6 +62,7 @@ class Method:
     draft: DraftAt | None = None
     fit: Fit | None = None
     choices: Choices | None = None
+    decays: Decays | None = None
     finalists: int = 8
 
     def ranked(self, case: Search) -> Iterator[Choice]:
