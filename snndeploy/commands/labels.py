@@ -31,3 +31,12 @@ def labelled(
     if isinstance(held, dict) and len(held) == 1:
         held = next(iter(held.values()))
     return held, inside if labels is None else load_arrays(labels, "label file")
+
+
+def taught(samples: Path, labels: Path | None) -> tuple[Any, Any]:
+    """Samples that have labels. Raises SD800 where there are none."""
+    held, classes = labelled(samples, labels)
+    if classes is None:
+        fix = f"name --labels, or store them as {LABELS!r} in the .npz"
+        raise error("SD800", str(samples), "no labels are given", fix)
+    return held, classes

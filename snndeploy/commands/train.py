@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from inspect import Parameter, signature
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from snndeploy.commands import options as opt
-from snndeploy.commands.labels import labelled
+from snndeploy.commands.labels import taught
 from snndeploy.commands.output import progress, report, say, show
 from snndeploy.errors import Finding, error
 
@@ -106,10 +107,10 @@ def train(
     """Train a model, resume it after a kill, and deliver its best epoch as a proven .nir file."""
     from snndeploy import verbs
 
-    given: Any = data if data is None or data.is_dir() else _taught(data, labels)
-    held = None if test is None else _taught(test, test_labels)
+    given: Any = data if data is None or data.is_dir() else taught(data, labels)
+    held = None if test is None else taught(test, test_labels)
     bands = _bands(rates)
-    with progress("train", json) as update:
+    with progress("train", json) as update, resumable(out, json):
         done = verbs.train(
             model,
             given,
@@ -144,18 +145,20 @@ def train(
     say(f"{out}: best.pt" + ("" if done.file is None else f", {done.file.name}"), json)
 
 
+@contextmanager
+def resumable(out: Path, json: bool) -> Iterator[None]:
+    """Says, after Ctrl-C, how to go on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        say(f"{out}: stopped; the same command with --resume goes on from here", json)
+        raise
+
+
 def _line(number: int, done: Any) -> None:
     """An epoch on stderr, where no bar can be drawn."""
     held = "" if done.validation_accuracy is None else f", held back {done.validation_accuracy:.1%}"
     say(f"epoch {number}: loss {done.loss:.4f}, accuracy {done.accuracy:.1%}{held}, spike rate {done.rate:.4f}", False)
-
-
-def _taught(samples: Path, labels: Path | None) -> tuple[Any, Any]:
-    """Samples that have labels. Raises SD800 where there are none."""
-    held, classes = labelled(samples, labels)
-    if classes is None:
-        raise error("SD800", str(samples), "no labels are given", "name --labels, or store them in the .npz")
-    return held, classes
 
 
 def _bands(pairs: list[str] | None) -> dict[str, tuple[float, float]]:

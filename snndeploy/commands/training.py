@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from snndeploy.commands import options as opt
-from snndeploy.commands.labels import LABELS, labelled
+from snndeploy.commands.labels import taught
 from snndeploy.commands.output import progress, say, show
-from snndeploy.errors import error
 
 Epochs = Annotated[int, typer.Option("--epochs", help="How often all samples are shown.")]
 Lr = Annotated[float, typer.Option("--lr", help="Steps of the mantissas' grid per update, at most.")]
@@ -60,8 +59,8 @@ def finetune(
     given = [each for each in (model, data, labels, test, test_labels, start) if each is not None]
     check_output(output, (*given, target))
     chip = targets.load(target)
-    samples = _taught(data, labels)
-    held = None if test is None else _taught(test, test_labels)
+    samples = taught(data, labels)
+    held = None if test is None else taught(test, test_labels)
     net = reading.of(model)
     if decision is not None:
         opt.choice("--decision", decision.rpartition(":")[2], ("spike-count", "last-v", "max-v"))
@@ -90,15 +89,6 @@ def finetune(
     verbs.write(done.network, output)
     show({"output": str(output), "target": chip.name, **done.as_dict()}, json, str(done))
     say(f"{output}: integers of {chip.name}", json)
-
-
-def _taught(samples: Path, labels: Path | None) -> tuple[Any, Any]:
-    """Samples that have labels. Raises SD800 where there are none."""
-    held, classes = labelled(samples, labels)
-    if classes is None:
-        fix = f"name --labels, or store them as {LABELS!r} in the .npz"
-        raise error("SD800", str(samples), "no labels are given", fix)
-    return held, classes
 
 
 COMMANDS = (finetune,)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from snndeploy.errors import error
+from snndeploy.errors import SnnDeployError, error
+from snndeploy.files import short
+from snndeploy.frontends.user_code import failed_line
 from snndeploy.train.ahead import ahead
 from snndeploy.train.batches import Batch, Source
 from snndeploy.train.forwards import Forward
@@ -32,6 +35,27 @@ def placed(batch: Batch, device: Any) -> tuple[dict[str, Tensor], Tensor]:
     """A batch on the device, its inputs in float32."""
     inputs = {name: x.to(device, non_blocking=True).float() for name, x in batch.inputs.items()}
     return inputs, batch.labels.to(device, non_blocking=True)
+
+
+@contextmanager
+def failing(where: str, size: int) -> Iterator[None]:
+    """What a module raises, forward or backward, as an error that says where; `size`: samples.
+
+    Raises:
+        SnnDeployError SD808: it needs more memory than there is. SD312: the module itself fails.
+    """
+    try:
+        yield
+    except SnnDeployError:
+        raise
+    except Exception as problem:
+        if isinstance(problem, (MemoryError, torch.OutOfMemoryError)) or "enough memory" in str(problem):
+            what = f"{size} samples do not fit into the memory ({short(problem)})"
+            raise error("SD808", where, what, "a smaller batch (--batch)") from problem
+        at = ", ".join(filter(None, (where, failed_line(problem))))
+        what = f"the module raises {type(problem).__name__} on {size} samples: {short(problem)}"
+        fix = "try module(x) with such a batch; batch norm needs two samples: choose another batch size"
+        raise error("SD312", at, what, fix) from problem
 
 
 def output_of(signals: Signals, batch: Batch) -> Tensor:
@@ -63,7 +87,8 @@ def evaluate(forward: Forward, source: Source, how: Settings, fabric: Any) -> Sc
     for batch in ahead(source, source.epoch(0, 0, part_of(fabric)), fabric.device):
         if batch.weight:
             inputs, labels = placed(batch, fabric.device)
-            signals = module(inputs)
+            with failing("evaluation", batch.size):
+                signals = module(inputs)
             out = output_of(signals, batch)
             loss += LOSSES[how.loss].of(out, labels, how.scale).item() * batch.size
             right += float((chosen(out, forward.decision) == labels).sum())

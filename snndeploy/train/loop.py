@@ -20,7 +20,7 @@ from snndeploy.network.network import Network
 from snndeploy.train import checkpoint, fingerprints
 from snndeploy.train.ahead import ahead
 from snndeploy.train.batches import Batch
-from snndeploy.train.evaluation import Score, evaluate, output_of, placed
+from snndeploy.train.evaluation import Score, evaluate, failing, output_of, placed
 from snndeploy.train.forwards import Forward, forward_of
 from snndeploy.train.interrupt import Stop, waiting
 from snndeploy.train.logs import BATCHES, EPOCHS, check_board
@@ -234,7 +234,8 @@ class Loop:
         inputs, labels = placed(batch, self.fabric.device)
         if how.precision != "32-true":
             check_inputs(inputs)
-        signals = self.wrapped(inputs)
+        with failing(self.where(), batch.size):
+            signals = self.wrapped(inputs)
         out = output_of(signals, batch)
         loss = LOSSES[how.loss].of(out, labels, how.scale)
         aim = loss * (batch.size * batch.weight * self.part.world / batch.total) if several else loss
@@ -243,7 +244,8 @@ class Loop:
             rate = whole(signals.counts[name] * batch.weight) / (len(out) * batch.total)
             away = away + how.rate_weight * penalty(rate, low, high)
         self.optimizer.zero_grad()
-        self.fabric.backward(aim + away if self.forward.bands else aim)
+        with failing(self.where(), batch.size):
+            self.fabric.backward(aim + away if self.forward.bands else aim)
         norm = self.norm()
         own = batch.size * batch.weight
         counts = {name: float(each.detach().sum()) * batch.weight for name, each in signals.counts.items()}
@@ -271,6 +273,9 @@ class Loop:
             self.save(run)
         self.tell(row)
 
+    def where(self) -> str:
+        return f"epoch {self.state.epoch + 1}, batch {self.state.batch + 1}"
+
     def norm(self) -> float:
         """Of all gradients together, before they are clipped."""
         grads = [each.grad for each in self.learned if each.grad is not None]
@@ -282,7 +287,7 @@ class Loop:
         if all(each == each and abs(each) != float("inf") for each in (loss, norm)):
             return
         lr = self.optimizer.param_groups[0]["lr"]
-        where = f"epoch {self.state.epoch + 1}, batch {self.state.batch + 1}"
+        where = self.where()
         what = f"loss {loss:g}, norm of the gradients {norm:g}, at learning rate {lr:g}; the last checkpoint is whole"
         raise error("SD844", where, what, f"lower lr (now {self.how.lr:g}), or clip the gradients: clip=1 (--clip 1)")
 

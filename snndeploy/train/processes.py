@@ -79,7 +79,7 @@ def summed(fabric: Any, values: list[float]) -> list[float]:
     """The sums over all processes; unchanged where there is one."""
     if fabric.world_size == 1:
         return values
-    found = fabric.all_reduce(torch.tensor(values, dtype=torch.float64), reduce_op="sum")
+    found = fabric.all_reduce(torch.tensor(values, dtype=torch.float64, device=fabric.device), reduce_op="sum")
     return [float(each) for each in found.tolist()]
 
 

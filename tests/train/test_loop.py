@@ -152,3 +152,25 @@ def test_neurons_of_other_modules_keep_their_state():
     other(torch.full((1, 2), 0.5))
     over_time(snntorch_module())(torch.from_numpy(four_lines().train))
     assert torch.equal(other.mem, torch.full((1, 2), 0.5))
+
+
+def test_a_module_that_fails_is_named_with_its_batch():
+    """Batch norm and a last batch of one sample."""
+    module = nn.Sequential(nn.Linear(8, 4), nn.BatchNorm1d(4), snn.Leaky(0.8, init_hidden=True))
+    with pytest.raises(
+        SnnDeployError, match=r"SD312 epoch 1, batch 4.*ValueError on 1 samples: .*batch norm needs two"
+    ):
+        train(module, four_lines(64), epochs=1, batch=21)
+
+
+def test_memory_that_does_not_suffice_is_told(monkeypatch):
+    module = snntorch_module()
+
+    def full(*args, **kwargs):
+        if module.training:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 9 GiB")
+        return torch.nn.functional.linear(*args, module[0].weight)
+
+    monkeypatch.setattr(module[0], "forward", full, raising=True)
+    with pytest.raises(SnnDeployError, match=r"SD808 epoch 1, batch 1: 64 samples do not fit .*smaller batch"):
+        train(module, four_lines(), epochs=1, capture=False)

@@ -196,8 +196,11 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_is_used_when_asked(dam
     with pytest.raises(SnnDeployError, match=r"SD841 .*checkpoint.ckpt: .*--resume-previous"):
         train(small(), (x, y), resume=True, **settings)
     again = small()
+    rows = (tmp_path / "batches.csv").read_text()
+    (tmp_path / "batches.csv").write_text(rows + "4,1,8,0.5")
     done = train(again, (x, y), resume="previous", **settings)
     assert len(done.history) == 3
+    assert (tmp_path / "batches.csv").read_text() == rows
     assert torch.equal(again[0].weight, whole[0].weight)
 
 
