@@ -1,14 +1,14 @@
 """Methods of quantisation on networks of other people and of ours: what each keeps of the float network, and its cost.
 
-    python benchmarks/quantisation.py [braille] [nmnist] [mnist] --output build/quantisation.json
+    python benchmarks/quantisation.py [network ...] --output build/quantisation.json
 
 Everything is chosen on calibration samples and scored on others:
 
-    braille   recurrent network of the NIR paper: chosen on the first 200 recordings, scored on the other 500
-    nmnist    convolutional network of the NIR paper, both readings of its reset: chosen on the first 200 recordings,
-              scored on the other 800 (--recordings: up to which; all 1,000)
-    mnist     trained here in snnTorch and in Norse (mnist_models.py): chosen on 200 training digits, scored on the
-              10,000 test digits, at 8 bits and from 2 to 8 bits
+    braille              recurrent network of the NIR paper: chosen on the first 200 recordings, scored on the other 500
+    nmnist-to-zero,      convolutional network of the NIR paper in both readings of its reset: chosen on the first 200
+    nmnist-by-threshold  recordings, scored on the other 800 (--recordings: up to which; all 1,000)
+    mnist-snntorch,      trained here (mnist_models.py): chosen on 200 training digits, scored on all 10,000 test digits
+    mnist-norse          at 8 bits and from 2 to 8 bits
 
 Each time `auto` chooses too, with one synapse per weight and (but for nmnist) with two, and what it takes is a row of
 the table: it sees nothing but the calibration. Seconds are of this machine and of whatever else it did.
@@ -21,6 +21,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -93,8 +94,9 @@ def searched(
     return found, searches
 
 
-def on_braille() -> dict[str, Any]:
+def on_braille(given: argparse.Namespace) -> dict[str, Any]:
     """Every method; the 500 are looked at once."""
+    del given
     network, x, y = braille()
     chip, calibration = targets.load("loihi1"), x[:, :CHOSEN]
     methods, searches = searched("braille", network, chip, calibration, METHODS)
@@ -102,34 +104,30 @@ def on_braille() -> dict[str, Any]:
     return {"rows": rows, "searches": {"braille": searches}}
 
 
-def on_nmnist(last: int) -> dict[str, Any]:
-    """Both readings of the reset."""
-    x, y = nmnist(last=last)
+def on_nmnist(reset: str, given: argparse.Namespace) -> dict[str, Any]:
+    """One reading of its reset."""
+    x, y = nmnist(last=given.recordings)
     chip, calibration = targets.load("loihi2"), x[:, :CHOSEN]
-    rows, searches = [], {}
-    for reset in ("to-zero", "by-threshold"):
-        name, network = f"nmnist, {reset}", nmnist_network(reset)
-        methods, searches[name] = searched(name, network, chip, calibration, LARGE, (1,))
-        rows += measured(name, network, chip, calibration, x[:, CHOSEN:], y[CHOSEN:], methods)
-    return {"rows": rows, "searches": searches}
+    name, network = f"nmnist, {reset}", nmnist_network(reset)
+    methods, searches = searched(name, network, chip, calibration, LARGE, (1,))
+    rows = measured(name, network, chip, calibration, x[:, CHOSEN:], y[CHOSEN:], methods)
+    return {"rows": rows, "searches": {name: searches}}
 
 
-def on_mnist() -> dict[str, Any]:
+def on_mnist(framework: str, given: argparse.Namespace) -> dict[str, Any]:
     """Methods at 8 bits, and the curves over bits of some of them."""
-    rows, curves, searches = [], [], {}
-    chip = targets.load("loihi2")
-    for framework in ("snntorch", "norse"):
-        name = f"mnist, {framework}"
-        network, data, accuracy = train_model(framework)
-        say(f"{name}: trained to {accuracy:.2%}")
-        calibration, scored = (x.astype(np.uint8) for x in (data.train[:, :CHOSEN], data.test))
-        methods, searches[name] = searched(name, network, chip, calibration, FEW)
-        rows += measured(name, network, chip, calibration, scored, data.test_labels, methods)
-        for bits in BITS:
-            narrow = with_bits(chip, bits)
-            for row in measured(name, network, narrow, calibration, scored, data.test_labels, NARROW):
-                curves.append({"bits": bits, **row})
-    return {"rows": rows, "curves": curves, "searches": searches}
+    del given
+    name, chip, curves = f"mnist, {framework}", targets.load("loihi2"), []
+    network, data, accuracy = train_model(framework)
+    say(f"{name}: trained to {accuracy:.2%}")
+    calibration, scored = (x.astype(np.uint8) for x in (data.train[:, :CHOSEN], data.test))
+    methods, searches = searched(name, network, chip, calibration, FEW)
+    rows = measured(name, network, chip, calibration, scored, data.test_labels, methods)
+    for bits in BITS:
+        narrow = with_bits(chip, bits)
+        for row in measured(name, network, narrow, calibration, scored, data.test_labels, NARROW):
+            curves.append({"bits": bits, **row})
+    return {"rows": rows, "curves": curves, "searches": {name: searches}}
 
 
 def with_bits(chip: Target, bits: int) -> Target:
@@ -142,7 +140,13 @@ def say(text: str) -> None:
     sys.stderr.write(text + "\n")
 
 
-NETWORKS: dict[str, Callable[..., dict[str, Any]]] = {"braille": on_braille, "nmnist": on_nmnist, "mnist": on_mnist}
+NETWORKS: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
+    "braille": on_braille,
+    "nmnist-to-zero": partial(on_nmnist, "to-zero"),
+    "nmnist-by-threshold": partial(on_nmnist, "by-threshold"),
+    "mnist-snntorch": partial(on_mnist, "snntorch"),
+    "mnist-norse": partial(on_mnist, "norse"),
+}
 
 
 def main() -> None:
@@ -157,10 +161,11 @@ def main() -> None:
     before = json.loads(given.output.read_text()) if given.output.exists() else {}
     with one_torch_thread():
         for name in given.networks or NETWORKS:
-            before[name] = on_nmnist(given.recordings) if name == "nmnist" else NETWORKS[name]()
+            before[name] = NETWORKS[name](given)
             given.output.parent.mkdir(parents=True, exist_ok=True)
             with replacing(given.output) as temporary:
-                temporary.write_text(json.dumps(before, indent=1) + "\n")
+                kept = {each: before[each] for each in NETWORKS if each in before}
+                temporary.write_text(json.dumps(kept, indent=1) + "\n")
 
 
 if __name__ == "__main__":

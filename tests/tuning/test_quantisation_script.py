@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+GIVEN = SimpleNamespace(recordings=1000)
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
 
@@ -56,7 +57,7 @@ def check(seen, chosen, scored):
 def test_braille(script, monkeypatch):
     module, seen = script
     monkeypatch.setattr(module, "braille", lambda: (None, numbered(700), np.zeros(700)))
-    found = module.on_braille()
+    found = module.NETWORKS["braille"](GIVEN)
     check(seen, range(200), range(200, 700))
     assert seen["methods"] == [(*module.METHODS, "took 1", "took 2")]
     assert set(found["searches"]["braille"]) == {"auto, 1 per weight", "auto, 2 per weight"}
@@ -66,19 +67,20 @@ def test_nmnist_in_both_readings(script, monkeypatch):
     module, seen = script
     monkeypatch.setattr(module, "nmnist", lambda last: (numbered(last), np.zeros(last)))
     monkeypatch.setattr(module, "nmnist_network", lambda reset: None)
-    found = module.on_nmnist(1000)
+    for reset in ("to-zero", "by-threshold"):
+        found = module.NETWORKS[f"nmnist-{reset}"](GIVEN)
+        assert set(found["searches"]) == {f"nmnist, {reset}"}
     check(seen, range(200), range(200, 1000))
-    assert set(found["searches"]) == {"nmnist, to-zero", "nmnist, by-threshold"}
 
 
 def test_mnist_on_all_test_digits(script, monkeypatch):
     module, seen = script
     data = SimpleNamespace(train=numbered(20_000) % 256, test=numbered(10_000) % 256, test_labels=np.zeros(10_000))
     monkeypatch.setattr(module, "train_model", lambda framework: (None, data, 0.9))
-    found = module.on_mnist()
+    found = module.NETWORKS["mnist-norse"](GIVEN)
     assert {each.shape[1] for each in seen["chosen"]} == {200}
     assert {each.shape[1] for each in seen["scored"]} == {10_000}
-    assert len(seen["scored"]) == 2 * (1 + 7)
+    assert len(seen["scored"]) == 1 + 7
     assert found["curves"] == []
     widths = [module.with_bits(module.targets.load("loihi2"), bits).synapse.weight_bits.value for bits in module.BITS]
     assert widths == [2, 3, 4, 5, 6, 7, 8]
