@@ -27,25 +27,38 @@ def even(count: int, parts: int) -> tuple[slice, ...]:
     return tuple(slice(a, b) for a, b in pairwise(edges) if b > a)
 
 
-def cut(steps: int, batch: int, row_bytes: int, fixed: int, memory: int, threads: int, several: bool) -> Cut:
-    """Blocks and chunks whose working memory stays within a budget.
+@dataclass(frozen=True)
+class Needs:
+    """Memory that a network takes while it runs, in bytes.
 
-    Args:
-        row_bytes: what one step of one sample takes. fixed: what one sample takes besides.
-        several: samples may be split into blocks; else all are computed together.
+    Attributes:
+        row: one step of one sample. sample: one sample, besides. tile: each thread, besides.
+        together: samples that a block may have; None: all samples are one block.
+    """
+
+    row: int
+    sample: int
+    tile: int = 0
+    together: int | None = 1
+
+
+def cut(steps: int, batch: int, needs: Needs, memory: int, threads: int) -> Cut:
+    """Blocks and chunks whose working memory stays within a budget.
 
     Raises:
         SnnDeployError SD525: not even one step fits.
     """
-    threads = min(threads, batch) if several else 1
-    least = threads * (row_bytes + fixed) if several else batch * (row_bytes + fixed)
+    row, fixed = needs.row, needs.sample
+    threads = min(threads, batch) if needs.together else 1
+    least = threads * (needs.tile + (row + fixed) * (1 if needs.together else batch))
     if least > memory:
         what = f"memory={memory:,} bytes is less than the {least:,} that one step takes"
         raise error("SD525", "engine 'torch'", what, "give more memory" + ", or fewer threads" * (threads > 1))
-    if not several:
-        return Cut(max(1, min(steps, (memory // batch - fixed) // row_bytes)), (slice(0, batch),))
-    rows = max(ROWS, LEAST // row_bytes)
-    chunk = max(1, min(steps, rows, (memory // threads - fixed) // row_bytes))
-    samples = max(1, min(-(-batch // threads), rows // chunk, memory // threads // (fixed + chunk * row_bytes)))
-    count = -(-batch // samples)
+    share = memory // threads - needs.tile
+    if needs.together is None:
+        return Cut(max(1, min(steps, (share // batch - fixed) // row)), (slice(0, batch),))
+    rows = max(ROWS, LEAST // row)
+    chunk = max(1, min(steps, rows, (share - fixed) // row))
+    samples = min(-(-batch // threads), rows // chunk, share // (fixed + chunk * row), needs.together)
+    count = -(-batch // max(1, samples))
     return Cut(chunk, even(batch, min(batch, -(-count // threads) * threads)))

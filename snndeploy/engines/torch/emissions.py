@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -22,15 +23,20 @@ class Store:
     reach: int
 
 
+def _zeros(size: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
+    if device.type != "cpu":
+        return torch.zeros(size, dtype=dtype, device=device)
+    # of NumPy: pages that nothing is written to take no memory
+    return torch.from_numpy(np.zeros(size, torch.zeros(0, dtype=dtype).numpy().dtype))
+
+
 class Emissions:
     """Rows (reach + chunk, samples, size) by source."""
 
     def __init__(self, stores: Mapping[str, Store], chunk: int, samples: int, device: torch.device):
         self.stores = stores
-        self.rows = {
-            name: torch.zeros((each.reach + chunk, samples, each.layout.size), dtype=each.dtype, device=device)
-            for name, each in stores.items()
-        }
+        sizes = {name: (each.reach + chunk, samples, each.layout.size) for name, each in stores.items()}
+        self.rows = {name: _zeros(size, stores[name].dtype, device) for name, size in sizes.items()}
 
     def _at(self, name: str, first: int, steps: int) -> Tensor:
         at = self.stores[name].reach + first

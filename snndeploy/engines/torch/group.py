@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from snndeploy.engines.torch.blocks import TILE
 from snndeploy.engines.torch.emissions import Emissions
 from snndeploy.engines.torch.float_rule import FloatNeurons
 from snndeploy.engines.torch.fused import Fused
@@ -68,11 +67,11 @@ def kernel(network: Network, name: str, layout: Layout, by: Settings) -> Fused:
 class Tiled:
     """One population on the CPU: its drive tile by tile, its neurons in one kernel per tile."""
 
-    def __init__(self, network: Network, name: str, fused: Fused, batch: int, row_bytes: int):
-        """`row_bytes`: what the drive of one step of one sample takes, and whatever is needed on the way."""
+    def __init__(self, network: Network, name: str, fused: Fused, batch: int, rows: int):
+        """`rows`: steps · samples of a tile, at most, if that is a step of all samples at least."""
         self.name, self.batch, self.fused = name, batch, fused.again(batch)
         self.outer = [p for p in network.into(name) if p.source != name]
-        self.tile = max(1, TILE // row_bytes // batch)
+        self.tile = max(1, rows // batch)
 
     def driven(self, at: int, steps: int, emissions: Emissions) -> Drive:
         """What arrives from others in some steps of the chunk, (steps, samples, size)."""
@@ -94,12 +93,12 @@ class Tiled:
 class IntegerTiled(Tiled):
     """The integer form: sums of mantissas by the units of `synapses`."""
 
-    def __init__(self, network: Network, name: str, fused: Fused, batch: int, synapses: Mapping[str, Synapses]):
-        self.into = [synapses[p.name] for p in network.into(name) if p.source != name]
-        size = prod(fused.shape)
-        widest = max((each.row_bytes for each in self.into), default=0)
-        super().__init__(network, name, fused, batch, 4 * size * (1 + (len(self.into) > 1)) + widest)
-        self.room = np.zeros((0, batch, size), np.int32)
+    def __init__(
+        self, network: Network, name: str, fused: Fused, batch: int, rows: int, synapses: Mapping[str, Synapses]
+    ):
+        super().__init__(network, name, fused, batch, rows)
+        self.into = [synapses[p.name] for p in self.outer]
+        self.room = np.zeros((0, batch, prod(fused.shape)), np.int32)
 
     def driven(self, at: int, steps: int, emissions: Emissions) -> Drive:
         if not self.into:
@@ -117,10 +116,8 @@ class IntegerTiled(Tiled):
 class FloatTiled(Tiled):
     """The float form: products of matrices in the caller's type."""
 
-    def __init__(self, network: Network, name: str, fused: Fused, batch: int, links: Mapping[str, Link], width: int):
-        """`width`: bytes of a number."""
-        sizes = [prod(fused.shape), *(prod(network.shapes[p.source]) for p in network.into(name))]
-        super().__init__(network, name, fused, batch, 3 * width * max(sizes))
+    def __init__(self, network: Network, name: str, fused: Fused, batch: int, rows: int, links: Mapping[str, Link]):
+        super().__init__(network, name, fused, batch, rows)
         self.links = [links[p.name] for p in self.outer]
         self.receptors = receptors(network.population[name])
 

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from snndeploy.engines.base import Job
-from snndeploy.engines.torch.blocks import cut
+from snndeploy.engines.torch.blocks import TILE, Needs, cut
 from snndeploy.engines.torch.emissions import Emissions, Store
 from snndeploy.engines.torch.group import FloatTiled, Group, IntegerTiled, Stepwise, alone, kernel
 from snndeploy.engines.torch.layout import Layout
@@ -56,6 +56,11 @@ class Plan:
                 self.synapses[p.name] = Synapses(network, p, self.largest[p.source], self.layouts, by)
             else:
                 self.links[p.name] = Link(network, p, self.largest[p.source], by)
+        wide = {name: self._drive_bytes(name) for name in self.tiled}
+        # what a tile takes, in each thread
+        self.tile = max(min(TILE, by.memory // 4 // by.threads), *wide.values(), 0)
+        self.together = max(1, self.tile // max(1, *wide.values(), 0))
+        self.rows = {name: self.tile // each for name, each in wide.items()}
         self.stores = {name: self._store(name) for name in {p.source for p in network.projections}}
 
     def _moved(self, name: str) -> bool:
@@ -64,6 +69,15 @@ class Plan:
         if network.form == "float" or self.by.device.type != "cpu" or len(network.shapes[name]) < 2:
             return False
         return not any(p.source == name for p in network.into(name))
+
+    def _drive_bytes(self, name: str) -> int:
+        """What the drive of one step of one sample takes, and whatever is needed on the way."""
+        into = [p for p in self.network.into(name) if p.source != name]
+        size = prod(self.network.shapes[name])
+        if self.network.form == "integer":
+            most = max((self.synapses[p.name].row_bytes for p in into), default=0)
+            return 4 * size * (1 + (len(into) > 1)) + most
+        return 3 * self.by.dtype.itemsize * max(size, *(prod(self.network.shapes[p.source]) for p in into), 0)
 
     def _store(self, name: str) -> Store:
         network, by = self.network, self.by
@@ -86,8 +100,8 @@ class Plan:
         if name not in self.tiled:
             return Stepwise(network, names, self.links, batch, by)
         if network.form == "integer":
-            return IntegerTiled(network, name, self.kernels[name], batch, self.synapses)
-        return FloatTiled(network, name, self.kernels[name], batch, self.links, by.dtype.itemsize)
+            return IntegerTiled(network, name, self.kernels[name], batch, self.rows[name], self.synapses)
+        return FloatTiled(network, name, self.kernels[name], batch, self.rows[name], self.links)
 
     @property
     def several(self) -> bool:
@@ -109,6 +123,10 @@ class Plan:
         """What one sample takes besides."""
         past = sum(each.layout.size * each.dtype.itemsize * each.reach for each in self.stores.values())
         return past + 64 * sum(prod(each.shape) for each in self.network.populations)
+
+    @property
+    def needs(self) -> Needs:
+        return Needs(self.row_bytes, self.sample_bytes, self.tile, self.together if self.several else None)
 
     def notes(self) -> tuple[str, ...]:
         return tuple(each.note for each in self.synapses.values())
@@ -136,7 +154,7 @@ def execute(job: Job, by: Settings) -> Trace:
     network = job.network
     steps, batch = next(iter(job.inputs.values())).shape[:2]
     plan = Plan(job, by)
-    way = cut(steps, batch, plan.row_bytes, plan.sample_bytes, by.memory, by.threads, plan.several)
+    way = cut(steps, batch, plan.needs, by.memory, by.threads)
     record = Record(job, steps, batch, plan.layouts)
     finished = 0
 
