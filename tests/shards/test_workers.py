@@ -209,3 +209,29 @@ def test_a_run_that_is_stopped_leaves_no_process_behind(how, work, whole):
     found = sd.evaluate(sd.read(work / "q.nir"), work / "x.npy", record=RECORD, output=work / "out.npz", shard_size=1)
     assert found.resumed >= 1
     assert state_equal(trace_file.read(work / "out.npz"), whole)
+
+
+def tracker(process):
+    """loky's own process, one for as long as Python runs."""
+    try:
+        return "_tracker" in " ".join(process.cmdline())
+    except psutil.NoSuchProcess:
+        return True
+
+
+def test_what_the_caller_raises_ends_the_processes_at_once(net, x, tmp_path):
+    before = {each.pid for each in psutil.Process().children(recursive=True)}
+
+    def stop(done, total):
+        if done >= 8:
+            raise KeyboardInterrupt
+
+    np.save(tmp_path / "x.npy", x)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        sd.evaluate(net, tmp_path / "x.npy", output=tmp_path / "o.json", shard_size=4, workers=2, progress=stop)
+    # the exception is still held, and all that its frames hold
+    left = [each for each in psutil.Process().children(recursive=True) if each.pid not in before]
+    _, alive = psutil.wait_procs([each for each in left if not tracker(each)], timeout=2)
+    assert not alive
+    assert caught.value is not None
+    assert sd.evaluate(net, tmp_path / "x.npy", output=tmp_path / "o.json", shard_size=4).resumed >= 2
