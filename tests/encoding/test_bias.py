@@ -133,6 +133,8 @@ def test_what_a_bias_cannot_do_is_refused():
         sd.finetune(net, "loihi2", (x, labels), encoding="bias")
     with pytest.raises(SnnDeployError, match="SD209 budget: it has a bias per sample"):
         sd.budget(net, made, x)
+    with pytest.raises(SnnDeployError, match="SD541 ONNX: input 'x' is a bias per sample"):
+        sd.export(made, "never.onnx")
 
 
 def test_a_bias_that_fits_no_population_is_not_legal():
