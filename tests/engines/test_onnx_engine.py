@@ -113,3 +113,18 @@ def test_windows_are_counted_where_memory_is_bounded():
     )
     # 64 places of 100 taps each
     assert execute.chunk_size(network, 10**6, 10) * 10 * 6400 <= execute.CHUNK_NUMBERS
+
+
+@pytest.mark.parametrize("graph", GRAPHS)
+def test_only_what_is_asked_for_leaves_the_graph(graph):
+    rng = np.random.default_rng(8)
+    network = integer_network(rng, EVERY)
+    assert len(network.populations) > 1
+    x = spikes_for(rng, network, 12, 2)
+    name = network.outputs[0]
+    whole, part = (sd.run(network, x, "onnx", ALL, graph=graph, only=only) for only in (None, (name,)))
+    assert set(part.v) == {name} < set(whole.v)
+    np.testing.assert_array_equal(part.v[name], whole.v[name])
+    outputs = [{each.name for each in running.get_outputs()} for running, _ in execute._sessions[network].values()]
+    other = next(each.name for each in network.populations if each.name != name)
+    assert [f"{other}.v" in names for names in outputs] == [True, False]

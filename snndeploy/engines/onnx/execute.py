@@ -49,10 +49,10 @@ def execute(job: Job, by: Options) -> Trace:
     network = job.network
     steps, batch = next(iter(job.inputs.values())).shape[:2]
     largest = {each.name: int(np.abs(job.inputs[each.name]).max()) for each in network.given if each.kind in COUNTED}
-    every = tuple(network.population)
+    kept_of = tuple(name for name in network.population if job.only is None or name in job.only)
     # every version of onnxruntime runs the oldest opset. float32 convolutions are exact here where they are chosen:
     # onnxruntime's kernels for CPUs compute in IEEE float32
-    chosen = Settings(by.graph, by.dtype, None, True, job.record, every, largest, True, OPSET_MIN)
+    chosen = Settings(by.graph, by.dtype, None, True, job.record, kept_of, largest, True, OPSET_MIN)
     running, names = _prepared(network, chosen, by.threads)
     chunk = chunk_size(network, steps, batch)
     found = feed_through(running, names, job.inputs, by.graph == "step", chunk, job.progress)
@@ -88,7 +88,7 @@ def _prepared(network: Network, chosen: Settings, threads: int) -> tuple[Any, In
     held = _sessions.setdefault(network, {})
     signed = {each.name for each in network.inputs if each.kind == "signed"}
     counts = tuple((name, chosen.count_type(name, name in signed)) for name in sorted(chosen.largest))
-    key = (chosen.form, chosen.dtype, chosen.record, counts, threads)
+    key = (chosen.form, chosen.dtype, chosen.record, chosen.populations, counts, threads)
     if key not in held:
         model, names = build(network, chosen)
         if len(held) == SESSIONS:
