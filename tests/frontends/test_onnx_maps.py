@@ -258,7 +258,8 @@ def test_registers_at_their_very_edges(sign):
     top, arrives, near = 2**23, 2**22, np.arange(-3, 4)
     weight = Dense(np.full((7, 4), sign * 128))
     # decays to half plus the distance; two steps let what has wrapped go on
-    starts = np.array([next(y for y in range(top - 1, 0, -1) if y * 4095 // 4096 == arrives + d) for d in near])
+    starts = -(-(arrives + near) * 4096 // 4095)
+    assert (starts * 4095 // 4096 == arrives + near).all()
     u = Registers(du=0, dv=4095, vth=None, initial_u=sign * starts, reset=Reset("none", 0))
     network = one((4,), (weight,), form=Format(7), rule=u)
     found = check(network, np.ones((2, 1, 4)))
