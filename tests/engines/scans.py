@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
-from random_networks import EVERY, PLAIN, float_network, integer_network
+from random_networks import EVERY, PLAIN, float_network, integer_network, spikes_for
 
 from snndeploy.engines.reference import start
 from snndeploy.engines.reference.integer_rule import accumulate
@@ -103,7 +103,34 @@ def main() -> None:
             wrong = list(differences(cells, network, population, inner, drive_for(rng, population, sum(STEPS), BATCH)))
             assert not wrong, (seed, population.name, wrong)
             count += 1
-    print(count, "scans agree")  # noqa: T201
+    print(count, "scans and", networks_agree(), "networks agree")  # noqa: T201
+
+
+def whole_run_agrees(run, seed):
+    """Float networks in float64 for even seeds, integer ones for odd seeds; returns the trace."""
+    rng = np.random.default_rng([9, seed])
+    network = integer_network(rng, EVERY, extreme=seed % 4 == 1) if seed % 2 else float_network(rng, EVERY)
+    x = spikes_for(rng, network, 9, 2)
+    want = run(network, x, "reference", ALL)
+    got = run(network, x, "torch", ALL, **({} if seed % 2 else {"dtype": "float64"}))
+    for what in ALL:
+        for name, rows in getattr(want, what).items():
+            found = getattr(got, what)[name]
+            assert rows.shape == found.shape
+            exact = seed % 2 or what == "spikes"
+            assert np.array_equal(rows, found) if exact else np.allclose(rows, found, 0, 1e-9), (seed, what, name)
+    return got
+
+
+def networks_agree():
+    """Whole runs as on a GPU, on the CPU."""
+    from snndeploy.engines import run
+    from snndeploy.engines.torch import schedule
+
+    schedule.scans = lambda device: "triton"
+    for seed in range(12):
+        whole_run_agrees(run, seed)
+    return 12
 
 
 if __name__ == "__main__":

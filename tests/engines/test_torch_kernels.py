@@ -13,8 +13,10 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from scans import differences, drive_for, populations, scanned
+from scans import differences, drive_for, populations, scanned, whole_run_agrees
 
+from snndeploy.engines import run
+from snndeploy.engines.torch import schedule
 from snndeploy.engines.torch.fused import Fused
 from snndeploy.engines.torch.kernels import modules
 from snndeploy.engines.torch.kernels.cells import compiled
@@ -165,6 +167,12 @@ def test_a_kernel_without_a_folder_of_its_own(monkeypatch, tmp_path):
         assert modules.load("test", "answer = 43\n").answer == 43
     finally:
         modules.folder.cache_clear()
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_step_by_step_as_on_a_gpu_without_triton(seed, monkeypatch):
+    monkeypatch.setattr(schedule, "scans", lambda device: "torch")
+    assert any("step by step" in note for note in whole_run_agrees(run, seed).notes)
 
 
 triton = pytest.mark.skipif(find_spec("triton") is None, reason="Triton is not installed")

@@ -14,6 +14,7 @@ from snndeploy.engines.torch.emissions import Emissions
 from snndeploy.engines.torch.float_rule import FloatNeurons
 from snndeploy.engines.torch.fused import Fused
 from snndeploy.engines.torch.integer_rule import IntegerNeurons
+from snndeploy.engines.torch.launched import Launched, Scans, fits
 from snndeploy.engines.torch.layout import Layout
 from snndeploy.engines.torch.link import Link
 from snndeploy.engines.torch.record import Record
@@ -25,6 +26,8 @@ from snndeploy.network.registers import Registers
 Neurons = FloatNeurons | IntegerNeurons
 # what arrives at each receptor; None: nothing
 Drive = list[Tensor | None]
+# more steps than there are
+EVER = 2**62
 
 
 class Group(Protocol):
@@ -45,10 +48,16 @@ def receptors(population: Population) -> int:
     return 1 if isinstance(population.rule, Registers) else len(population.rule.receptors)
 
 
-def alone(network: Network, names: Sequence[str]) -> bool:
+def into_itself(network: Network, name: str) -> list[Projection]:
+    return [p for p in network.into(name) if p.source == name]
+
+
+def alone(network: Network, names: Sequence[str], scans: Scans) -> bool:
     """Whether one kernel does all steps: not for loops over several populations and of what does not spike."""
-    feeds_itself = any(p.source == names[0] for p in network.into(names[0]))
-    return len(names) == 1 and (network.population[names[0]].rule.spiking or not feeds_itself)
+    population, inner = network.population[names[0]], into_itself(network, names[0])
+    if len(names) > 1 or scans == "torch" or (inner and not population.rule.spiking):
+        return False
+    return scans == "numba" or fits(population, inner)
 
 
 def add(drive: Drive, p: Projection, arrived: Tensor) -> None:
@@ -56,22 +65,28 @@ def add(drive: Drive, p: Projection, arrived: Tensor) -> None:
     drive[p.receptor] = arrived if so_far is None else so_far + arrived
 
 
-def kernel(network: Network, name: str, layout: Layout, by: Settings) -> Fused:
-    """One population with its projections onto itself, as its neurons lie in rows."""
+def kernel(network: Network, population: Population, inner: Sequence[Projection], by: Settings, scans: Scans) -> Fused:
+    """One population, with its projections onto itself that are computed in its kernel."""
+    if scans == "numba":
+        return Fused(network, population, 1, inner, by.dtype)
+    return Launched(network, population, 1, inner, by.dtype, by.device)
+
+
+def whole_kernel(network: Network, name: str, layout: Layout, by: Settings, scans: Scans) -> Fused:
+    """One population with all its projections onto itself, as its neurons lie in rows."""
     population = network.population[name]
     rule = layout.rule(population.rule) if isinstance(population.rule, Registers) else population.rule
-    inner = [p for p in network.into(name) if p.source == name]
-    return Fused(network, Population(name, layout.stored, rule), 1, inner, by.dtype)
+    return kernel(network, Population(name, layout.stored, rule), into_itself(network, name), by, scans)
 
 
 class Tiled:
-    """One population on the CPU: its drive tile by tile, its neurons in one kernel per tile."""
+    """One population: its drive tile by tile, its neurons in one kernel per tile; on a GPU a tile is a whole chunk."""
 
     def __init__(self, network: Network, name: str, fused: Fused, batch: int, rows: int):
         """`rows`: steps · samples of a tile, at most, if that is a step of all samples at least."""
         self.name, self.batch, self.fused = name, batch, fused.again(batch)
         self.outer = [p for p in network.into(name) if p.source != name]
-        self.tile = max(1, rows // batch)
+        self.tile = EVER if isinstance(fused, Launched) else max(1, rows // batch)
 
     def driven(self, at: int, steps: int, emissions: Emissions) -> Drive:
         """What arrives from others in some steps of the chunk, (steps, samples, size)."""
@@ -87,7 +102,7 @@ class Tiled:
             if into is None:
                 emissions.put_inside(self.name, at, out.reshape(now, self.batch, -1))
             for what, rows in kept.items():
-                record.put(what, self.name, start + at, samples, rows.numpy())
+                record.put(what, self.name, start + at, samples, rows.cpu().numpy())
 
 
 class IntegerTiled(Tiled):
@@ -131,7 +146,15 @@ class FloatTiled(Tiled):
 class Stepwise:
     """Any populations of either form on any device, step by step; what arrives from others for all steps at once."""
 
-    def __init__(self, network: Network, names: tuple[str, ...], links: Mapping[str, Link], batch: int, by: Settings):
+    def __init__(
+        self,
+        network: Network,
+        names: tuple[str, ...],
+        links: Mapping[str, Link],
+        batch: int,
+        by: Settings,
+        scans: Scans,
+    ):
         self.names = names
         self.shapes = {name: (batch, *network.shapes[name]) for name in names}
         into = [(links[p.name], p) for name in names for p in network.into(name)]
@@ -142,10 +165,11 @@ class Stepwise:
         self.fused: dict[str, Fused] = {}
         self.neurons: dict[str, Neurons] = {}
         for name in names:
-            if by.device.type == "cpu":
-                self.fused[name] = Fused(network, network.population[name], batch, (), by.dtype)
+            population = network.population[name]
+            if scans == "torch":
+                self.neurons[name] = neurons(population, batch, by)
             else:
-                self.neurons[name] = neurons(network.population[name], batch, by)
+                self.fused[name] = kernel(network, population, (), by, scans).again(batch)
 
     def _driven(self, steps: int, emissions: Emissions) -> dict[str, Drive]:
         """What arrives from outside the group."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from functools import cache
 from importlib.util import find_spec
 from math import prod
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -24,9 +25,14 @@ CELLS, WIDEST = 256, 4096
 TYPES = {"int32": torch.int32, "float32": torch.float32, "float64": torch.float64}
 
 
-def there() -> bool:
-    """Whether Triton can be imported."""
-    return find_spec("triton") is not None
+Scans = Literal["numba", "triton", "torch"]
+
+
+def scans(device: torch.device) -> Scans:
+    """What scans neurons over time on a device; "torch": nothing does, they are computed step by step."""
+    if device.type == "cpu":
+        return "numba"
+    return "triton" if find_spec("triton") is not None else "torch"
 
 
 def fits(population: Population, inner: Sequence[Projection]) -> bool:
@@ -69,8 +75,14 @@ class Launched(Fused):
 
         if self.value is not None:
             self.value = self.value.to(self.device)
-        self.numbers, self.state = there(cells.numbers), there(np.tile(cells.initial, (1, batch)))
+        self.numbers, self.first = there(cells.numbers), there(cells.initial)
         self.weight, self.links = there(dense(cells.back, cells.size)), there(cells.back.links)
+        self.state = self.first.repeat(1, batch)
+
+    def again(self, batch: int) -> Launched:
+        other = copy(self)
+        other.batch, other.state = batch, self.first.repeat(1, batch)
+        return other
 
     def scan(
         self, start: int, steps: int, drive: Sequence[Tensor | None], before: Tensor | None, u: bool, v: bool

@@ -14,7 +14,8 @@ import torch
 from snndeploy.engines.base import Job
 from snndeploy.engines.torch.blocks import TILE, Needs, cut
 from snndeploy.engines.torch.emissions import Emissions, Store
-from snndeploy.engines.torch.group import FloatTiled, Group, IntegerTiled, Stepwise, alone, kernel
+from snndeploy.engines.torch.group import FloatTiled, Group, IntegerTiled, Stepwise, alone, whole_kernel
+from snndeploy.engines.torch.launched import scans
 from snndeploy.engines.torch.layout import Layout
 from snndeploy.engines.torch.link import Link
 from snndeploy.engines.torch.products import BYTE
@@ -42,17 +43,18 @@ class Plan:
         network = self.network = job.network
         self.job, self.by = job, by
         self.order = update_order(network)
+        self.scans = scans(by.device)
         self.largest = {name: largest(job, name) for name in network.shapes}
-        self.tiled = {names[0] for names in self.order if by.device.type == "cpu" and alone(network, names)}
+        self.tiled = {names[0] for names in self.order if alone(network, names, self.scans)}
         self.layouts = {name: Layout(shape, self._moved(name)) for name, shape in network.shapes.items()}
-        self.kernels = {name: kernel(network, name, self.layouts[name], by) for name in self.tiled}
+        self.kernels = {name: whole_kernel(network, name, self.layouts[name], by, self.scans) for name in self.tiled}
         self.links: dict[str, Link] = {}
         self.synapses: dict[str, Synapses] = {}
         for p in network.projections:
             inside = p.target in self.tiled
             if inside and p.source == p.target:
                 continue  # in the kernel
-            if inside and network.form == "integer":
+            if inside and self.units:
                 self.synapses[p.name] = Synapses(network, p, self.largest[p.source], self.layouts, by)
             else:
                 self.links[p.name] = Link(network, p, self.largest[p.source], by)
@@ -63,10 +65,15 @@ class Plan:
         self.rows = {name: self.tile // each for name, each in wide.items()}
         self.stores = {name: self._store(name) for name in {p.source for p in network.projections}}
 
+    @property
+    def units(self) -> bool:
+        """Whether sums are computed by the units of `synapses`."""
+        return self.network.form == "integer" and self.scans == "numba"
+
     def _moved(self, name: str) -> bool:
         """Channels last: not where a kernel does what a population sends itself, in the order of the network."""
         network = self.network
-        if network.form == "float" or self.by.device.type != "cpu" or len(network.shapes[name]) < 2:
+        if not self.units or len(network.shapes[name]) < 2:
             return False
         return not any(p.source == name for p in network.into(name))
 
@@ -74,7 +81,7 @@ class Plan:
         """What the drive of one step of one sample takes, and whatever is needed on the way."""
         into = [p for p in self.network.into(name) if p.source != name]
         size = prod(self.network.shapes[name])
-        if self.network.form == "integer":
+        if self.units:
             most = max((self.synapses[p.name].row_bytes for p in into), default=0)
             return 4 * size * (1 + (len(into) > 1)) + most
         return 3 * self.by.dtype.itemsize * max(size, *(prod(self.network.shapes[p.source]) for p in into), 0)
@@ -84,7 +91,7 @@ class Plan:
         reach = max((p.delay for p in network.projections if p.source == name), default=0)
         if network.form == "float":
             dtype = by.dtype
-        elif self.largest[name] <= BYTE and by.device.type == "cpu":
+        elif self.largest[name] <= BYTE and self.units:
             dtype = torch.uint8
         else:
             # spikes and usual counts are exact in float32; larger counts need float64
@@ -98,15 +105,15 @@ class Plan:
     def _group(self, names: tuple[str, ...], batch: int) -> Group:
         network, name, by = self.network, names[0], self.by
         if name not in self.tiled:
-            return Stepwise(network, names, self.links, batch, by)
-        if network.form == "integer":
+            return Stepwise(network, names, self.links, batch, by, self.scans)
+        if self.units:
             return IntegerTiled(network, name, self.kernels[name], batch, self.rows[name], self.synapses)
         return FloatTiled(network, name, self.kernels[name], batch, self.rows[name], self.links)
 
     @property
     def several(self) -> bool:
         """Whether blocks of samples are computed one by one; step by step, all at once take as many calls as one."""
-        return all(names[0] in self.tiled for names in self.order)
+        return self.scans == "numba" and all(names[0] in self.tiled for names in self.order)
 
     @property
     def row_bytes(self) -> int:
@@ -129,7 +136,8 @@ class Plan:
         return Needs(self.row_bytes, self.sample_bytes, self.tile, self.together if self.several else None)
 
     def notes(self) -> tuple[str, ...]:
-        return tuple(each.note for each in self.synapses.values())
+        steps = ["neurons are computed step by step: Triton is not installed"] if self.scans == "torch" else []
+        return (*(each.note for each in self.synapses.values()), *steps)
 
 
 @torch.inference_mode()
