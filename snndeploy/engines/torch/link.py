@@ -84,13 +84,21 @@ class Link:
             self.work += prod(shape) * each.taps
         self.apply = chain(projection.maps, network.shapes[projection.source], self.dtype, settings.device)
         *first, last = projection.maps
-        if isinstance(last, Dense) and len(last.weight) >= TARGETS and settings.device.type == "cpu":
-            before = chain(tuple(first), network.shapes[projection.source], self.dtype, settings.device)
-            product = SparseRows(last.weight, self.dtype)
-            self.apply = lambda x: product(before(x))
+        moves = all(isinstance(each, Flatten | Reshape) for each in first)
+        wide = isinstance(last, Dense) and last.weight.ndim == 2 and len(last.weight) >= TARGETS
+        # rows of one number per neuron go into the product as they are
+        self.rows: SparseRows | None = None
+        if isinstance(last, Dense) and moves and wide and len(self.out) == 1 and settings.device.type == "cpu":
+            self.rows = SparseRows(last.weight, self.dtype)
+
+    def _sums(self, x: Tensor) -> Tensor:
+        flat = x.flatten(0, 1)
+        if self.rows is None:
+            return self.apply(flat.to(self.dtype))
+        return self.rows(flat.flatten(1) if flat.dtype == torch.uint8 else flat.flatten(1).to(self.dtype))
 
     def __call__(self, x: Tensor) -> Tensor:
-        y = self.apply(x.to(self.dtype).flatten(0, 1)).reshape(*x.shape[:2], *self.out)
+        y = self._sums(x).reshape(*x.shape[:2], *self.out)
         if self.format is None:
             return y
         e = self.format.exponent

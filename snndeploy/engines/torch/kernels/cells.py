@@ -56,7 +56,7 @@ class Cells:
         work = np.zeros((spans, blocks, len(plan.names), plan.block), self.options.form)
         room = np.zeros((spans, blocks * plan.block), self.options.form)
         for k, row in enumerate([*self.numbers, *self.initial]):
-            room[:, :span] = np.resize(row, span)
+            room[:, :span].reshape(spans, -1, self.size)[...] = row
             work[:, :, k] = room.reshape(spans, blocks, plan.block)
         return work.reshape(-1)
 
