@@ -25,7 +25,7 @@ from snndeploy.engines.torch.synapses import Synapses
 from snndeploy.engines.torch.workers import Done, Work, do
 from snndeploy.engines.trace import Trace
 from snndeploy.network.network import Network
-from snndeploy.network.registers import Registers
+from snndeploy.network.rule import Rule
 from snndeploy.network.timing import update_order
 
 
@@ -38,12 +38,12 @@ def largest(job: Job, name: str) -> int:
     return max(most, BYTE + 1) if given.kind == "signed" else most
 
 
-def _bytes(network: Network, name: str) -> bool:
-    """Whether a source emits whole numbers from 0 on."""
+def _bits(network: Network, name: str) -> bool:
+    """Whether a source of the float form emits 0 and 1 alone."""
     if name in network.input:
-        return network.input[name].kind != "real"
+        return network.input[name].kind in ("binary", "constant")
     rule = network.population[name].rule
-    return rule.spiking and (isinstance(rule, Registers) or bool(np.all(rule.value == 1)))
+    return rule.spiking and isinstance(rule, Rule) and bool(np.all(rule.value == 1))
 
 
 class Plan:
@@ -99,10 +99,10 @@ class Plan:
     def _store(self, name: str) -> Store:
         network, by = self.network, self.by
         reach = max((p.delay for p in network.projections if p.source == name), default=0)
-        if self.scans == "numba" and _bytes(network, name) and self.largest[name] <= BYTE:
+        if network.form == "float":
+            dtype = torch.uint8 if self.scans == "numba" and _bits(network, name) else by.dtype
+        elif self.largest[name] <= BYTE and self.units:
             dtype = torch.uint8
-        elif network.form == "float":
-            dtype = by.dtype
         else:
             # spikes and usual counts are exact in float32; larger counts need float64
             dtype = torch.float64 if self.largest[name] >= 2**24 else torch.float32
