@@ -130,7 +130,7 @@ def small():
 
 def test_ctrl_c_writes_a_checkpoint_between_two_batches(model, whole, tmp_path, monkeypatch):
     """Exit code 130, and what follows is the run that nobody interrupted."""
-    from snndeploy.train.loop import Loop
+    from snndeploy.train.epochs import Loop
 
     out, before = tmp_path / "run", Loop.one_batch
 
