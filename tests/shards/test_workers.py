@@ -1,6 +1,7 @@
 """Processes that die, sleep, or are stopped: everything is there once, in order, or the command says what is not."""
 
 import os
+import pickle
 import random
 import signal
 import subprocess
@@ -137,6 +138,20 @@ if __name__ == "__main__":
 """
 
 
+# without the time that commands take to start, and files to be opened
+LIGHT = """
+import pickle, time
+from snndeploy.shards import How, evaluate, source
+read = source.Stored.block
+def slowly(self, start, stop):
+    time.sleep({sleep})
+    return read(self, start, stop)
+source.Stored.block = slowly
+net = pickle.load(open("net.pickle", "rb"))
+evaluate(net, "x.npy", record=("spikes", "u", "v"), output="out.npz", how=How(shard_size=1))
+"""
+
+
 @pytest.fixture
 def work(net, x, tmp_path):
     sd.write(net, tmp_path / "q.nir")
@@ -145,7 +160,7 @@ def work(net, x, tmp_path):
 
 
 def start(folder, workers, sleep):
-    script = SCRIPT.format(sleep=sleep, workers=workers)
+    script = (SCRIPT if workers > 1 else LIGHT).format(sleep=sleep, workers=workers)
     return subprocess.Popen(
         [sys.executable, "-c", script], cwd=folder, start_new_session=True, stderr=subprocess.PIPE, text=True
     )
@@ -166,9 +181,10 @@ def until(done, process, seconds=120):
         time.sleep(0.001)
 
 
-def test_a_run_that_is_killed_ten_times_ends_with_the_same_file(work, whole):
+def test_a_run_that_is_killed_ten_times_ends_with_the_same_file(net, work, whole):
     rng = random.Random(0)
-    sd.evaluate(sd.read(work / "q.nir"), work / "x.npy", record=RECORD, output=work / "once.npz", shard_size=1)
+    sd.evaluate(net, work / "x.npy", record=RECORD, output=work / "once.npz", shard_size=1)
+    (work / "net.pickle").write_bytes(pickle.dumps(net))
     kills = 0
     while kills < 10:
         process = start(work, 1, 0.005)
@@ -182,11 +198,11 @@ def test_a_run_that_is_killed_ten_times_ends_with_the_same_file(work, whole):
         if process.returncode == 0:
             (work / "out.npz").unlink()
     process = start(work, 1, 0)
-    assert process.communicate()[1].startswith("out.npz: ")
+    assert not process.communicate()[1]
     assert process.returncode == 0
     assert (work / "out.npz").read_bytes() == (work / "once.npz").read_bytes()
     assert state_equal(trace_file.read(work / "out.npz"), whole)
-    assert sorted(each.name for each in work.iterdir()) == ["once.npz", "out.npz", "q.nir", "x.npy"]
+    assert sorted(each.name for each in work.iterdir()) == ["net.pickle", "once.npz", "out.npz", "q.nir", "x.npy"]
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
