@@ -47,3 +47,14 @@ def test_mnist_keeps_its_accuracy_at_8_bits(name):
     assert {row["samples"] for row in rows.values()} == {10_000}
     assert {"adaptive", "split"} < rows.keys()
     assert max(abs(row["accuracy"] - rows["float"]["accuracy"]) for row in rows.values()) < 0.00065
+
+
+@pytest.mark.parametrize("name", ["nmnist, to-zero", "nmnist, by-threshold"])
+def test_one_method_keeps_the_accuracy_of_nmnist(name):
+    """Within half a point, on recordings that it was not chosen by; the one that auto took, where it chose."""
+    part = next(part for part in HELD.values() if part["rows"][0]["network"] == name)
+    rows = {row["method"]: row for row in part["rows"]}
+    assert rows["float"]["samples"] == 800
+    taken = [each["method"] for each in part.get("searches", {}).get(name, {}).values()] or ["per-neuron+signs"]
+    for method in taken:
+        assert rows[method]["accuracy"] >= rows["float"]["accuracy"] - 0.005
