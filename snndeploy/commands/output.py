@@ -57,8 +57,8 @@ def progress(task: str, as_json: bool) -> Iterator[Callable[..., None]]:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-    texts = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[text]}"))
-    columns = (*texts, TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())
+    texts = (TextColumn("{task.description}"), BarColumn(12), TextColumn("{task.fields[text]}"))
+    columns = (*texts, TimeElapsedColumn(), TextColumn("+"), TimeRemainingColumn(compact=True))
     with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
         bar = bars.add_task(task, total=None, text="")
 

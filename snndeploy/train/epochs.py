@@ -189,8 +189,8 @@ class Loop:
             return
         state, batches = self.state, self.sources.train.batches
         so_far = state.sums
-        text = f"epoch {row['epoch']} of {self.how.epochs}, loss {so_far.loss / so_far.count:.3f}, "
-        text += f"accuracy {so_far.right / so_far.count:.1%}, spike rate {row['rate']:.3f}"
+        text = f"epoch {row['epoch']}/{self.how.epochs}, loss {so_far.loss / so_far.count:.3f}, "
+        text += f"{so_far.right / so_far.count:.1%}, rate {row['rate']:.3f}"
         self.progress(state.step, self.how.epochs * (batches or 0), text)
 
     def finish(self, run: Run | None) -> Score | None:
