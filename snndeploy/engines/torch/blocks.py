@@ -7,8 +7,8 @@ from itertools import pairwise
 
 from snndeploy.errors import error
 
-# Bytes that a tile of drive may take: half of what a core's second cache has.
-TILE = 2**20
+# Bytes that a tile of drive may take: about a core's second cache. Smaller tiles take more calls.
+TILE = 2**21
 # Rows (steps · samples) of a chunk, so that matrix products are efficient, and its least bytes, so that calls are few.
 ROWS, LEAST = 512, 2**22
 
