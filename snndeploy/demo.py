@@ -206,10 +206,11 @@ def _accuracy(trace: Trace, labels: Any) -> float:
 
 def print_tables(console: Any, verdict: dict[str, Any]) -> None:
     """The verdict for people: what is identical, what is not, and where float and integer first part."""
+    from rich.markup import escape
     from rich.table import Table
 
     for name, model in verdict["models"].items():
-        title = f"{name}: {model['steps']} steps per digit, cores of {verdict['target']}: {model['cores']}"
+        title = f"{escape(name)}: {model['steps']} steps per digit, cores of {verdict['target']}: {model['cores']}"
         table = Table("form", "engine", "digits", "accuracy", "spikes against the reference", title=title, min_width=78)
         for form in ("float", "integer"):
             accuracy = model["accuracy"][form]

@@ -68,6 +68,7 @@ def examine(progress: Callable[[int, int, str], None]) -> dict[str, Any]:
 
 def print_tables(console: Any, found: dict[str, Any]) -> None:
     """`examine`'s answer for people."""
+    from rich.markup import escape
     from rich.table import Table
 
     packages = Table("package", "version", box=None, title="Packages", title_justify="left")
@@ -77,10 +78,10 @@ def print_tables(console: Any, found: dict[str, Any]) -> None:
     engines = Table("engine", "state", "seconds", "", box=None, title="Engines", title_justify="left")
     for name, each in found["engines"].items():
         colour = {"runs": "green", "missing": "yellow", "wrong": "red"}[each["state"]]
-        engines.add_row(name, f"[{colour}]{each['state']}[/]", f"{each['seconds']:.2f}", each["detail"])
+        engines.add_row(name, f"[{colour}]{each['state']}[/]", f"{each['seconds']:.2f}", escape(each["detail"]))
     quirks = Table("package", "known", "here", box=None, title="Known about these versions", title_justify="left")
     for each in found["quirks"]:
-        quirks.add_row(each["package"], each["known"], each["here"])
+        quirks.add_row(each["package"], escape(each["known"]), escape(each["here"]))
     for table in (packages, engines, quirks):
         console.print(table)
         console.print()

@@ -9,7 +9,7 @@ import typer
 
 from snndeploy.commands import options as opt
 from snndeploy.commands import sharding
-from snndeploy.commands.output import progress, say, show
+from snndeploy.commands.output import plain, progress, say, show
 
 # samples of which every decision is shown
 SHOWN = 256
@@ -152,11 +152,12 @@ def summarise(trace: Any) -> dict[str, Any]:
 
 def _print(console: Any, summary: dict[str, Any]) -> None:
     from rich.table import Table
+    from rich.text import Text
 
     console.print(f"{summary['engine']}: {summary['samples']} samples of {summary['steps']} steps", markup=False)
     table = Table("population", "spikes", box=None)
     for name, count in summary["spikes"].items():
-        table.add_row(name, f"{count:,}")
+        table.add_row(Text(plain(name)), f"{count:,}")
     console.print(table)
     if "accuracy" in summary:
         low, high = summary["interval"]
