@@ -6,8 +6,8 @@ lies between the inputs and what is recorded; 512 MiB if nothing is said).
 
 The integer form is exact. On the CPU its sums of mantissas are computed by `units`, of which the fastest on the data is
 taken: "int8" (products of bytes), "events" (one spike after the other) and "float" (a floating-point type that holds
-every partial sum); `Trace.notes` says which did what. In the float form this engine rounds as its dtype does;
-`snndeploy.compare` tells ties from differences.
+every partial sum). On CUDA "int8" is taken where numbers fit bytes, and "float" elsewhere. `Trace.notes` says which did
+what. In the float form this engine rounds as its dtype does; `snndeploy.compare` tells ties from differences.
 """
 
 from __future__ import annotations

@@ -63,20 +63,24 @@ def _conv(each: Conv, shape: Shape, dtype: torch.dtype, device: torch.device) ->
     return apply
 
 
+def unfolded(each: Conv, around: Tensor) -> Tensor:
+    """The windows of a padded (n, channels, *space), as a view (n, channels, *places, *taps)."""
+    for axis, (taps, stride, dilation) in enumerate(zip(each.kernel, each.stride, each.dilation, strict=True)):
+        around = around.unfold(2 + axis, dilation * (taps - 1) + 1, stride)[..., ::dilation]
+    return around
+
+
 def columns(each: Conv, shape: Shape, weight: Tensor) -> Linear:
     """A convolution as one matrix product over unfolded windows.
 
     On CUDA, cuDNN may choose TF32, Winograd or FFT algorithms, which are neither exact on integers nor float32.
     """
-    dims, groups = len(each.kernel), each.groups
+    groups = each.groups
     out = each.shape_out(shape)
     kernel = weight.reshape(groups, out[0] // groups, -1)
 
     def apply(x: Tensor) -> Tensor:
-        windows = padded(x, each.padding)
-        for axis in range(dims):
-            reach = each.dilation[axis] * (each.kernel[axis] - 1) + 1
-            windows = windows.unfold(2 + axis, reach, each.stride[axis])[..., :: each.dilation[axis]]
+        windows = unfolded(each, padded(x, each.padding))
         # (n, channels, *places, *taps) -> (n, groups, places, channels per group · taps)
         split = windows.reshape(x.shape[0], groups, shape[0] // groups, prod(out[1:]), prod(each.kernel))
         columns = split.transpose(2, 3).reshape(x.shape[0], groups, prod(out[1:]), -1)

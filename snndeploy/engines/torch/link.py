@@ -8,10 +8,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from snndeploy.engines.torch.canonical import canonical
+from snndeploy.engines.torch.device_products import DeviceProducts, device_products, used_on
 from snndeploy.engines.torch.linear import chain
 from snndeploy.engines.torch.settings import Settings, float32_is_whole
 from snndeploy.engines.torch.sparse_rows import TARGETS, SparseRows
-from snndeploy.errors import error
+from snndeploy.errors import SnnDeployError, error
 from snndeploy.network.maps import Conv, Dense, Flatten, Map, Pool, Reshape, Scale, Sparse
 from snndeploy.network.network import Network, Projection
 
@@ -66,11 +68,20 @@ def exact_type(projection: Projection, largest: int, settings: Settings) -> torc
     return torch.float32 if small else torch.float64
 
 
+def not_computed(projection: Projection, settings: Settings) -> SnnDeployError:
+    what = f"none of the units {', '.join(settings.units)} computes it"
+    return error("SD524", f"projection {projection.name!r}", what, "allow others: units='int8,events,float'")
+
+
 class Link:
     """`link(x)`: source emissions (steps, batch, *shape) -> drive (steps, batch, *shape of the target).
 
     Attributes:
         work: multiplications and additions for one sample and step.
+        note: what computes it, in the integer form.
+
+    Raises:
+        SnnDeployError SD523: sums are not exact. SD524: none of the units that the caller allows computes it.
     """
 
     def __init__(self, network: Network, projection: Projection, largest: int, settings: Settings):
@@ -82,12 +93,24 @@ class Link:
         for each in projection.maps:
             shape = each.shape_out(shape)
             self.work += prod(shape) * each.taps
-        self.apply = chain(projection.maps, network.shapes[projection.source], self.dtype, settings.device)
+        # rows of one number per neuron go into the product as they are
+        self.rows: SparseRows | None = None
+        self.bytes: DeviceProducts | None = None
+        self.note = ""
+        shape = network.shapes[projection.source]
+        if self.format is not None:
+            form = canonical(projection.maps, shape, self.out)
+            self.bytes = device_products(form, self.format, largest, bound(projection, largest), settings)
+            label = f"{str(self.dtype).removeprefix('torch.')} products" if self.bytes is None else self.bytes.label
+            self.note = f"projection {projection.name!r}: {label}"
+        if self.bytes is not None:
+            return
+        if self.format is not None and used_on(settings.device) and "float" not in settings.units:
+            raise not_computed(projection, settings)
+        self.apply = chain(projection.maps, shape, self.dtype, settings.device)
         *first, last = projection.maps
         moves = all(isinstance(each, Flatten | Reshape) for each in first)
         wide = isinstance(last, Dense) and last.weight.ndim == 2 and len(last.weight) >= TARGETS
-        # rows of one number per neuron go into the product as they are
-        self.rows: SparseRows | None = None
         if isinstance(last, Dense) and moves and wide and len(self.out) == 1 and settings.device.type == "cpu":
             self.rows = SparseRows(last.weight, self.dtype)
 
@@ -98,6 +121,8 @@ class Link:
         return self.rows(flat.flatten(1) if flat.dtype == torch.uint8 else flat.flatten(1).to(self.dtype))
 
     def __call__(self, x: Tensor) -> Tensor:
+        if self.bytes is not None:
+            return self.bytes(x.flatten(0, 1)).reshape(*x.shape[:2], *self.out)
         y = self._sums(x).reshape(*x.shape[:2], *self.out)
         if self.format is None:
             return y

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from math import prod
 
@@ -19,20 +20,29 @@ from snndeploy.network.maps import Conv
 BYTE = 127
 
 
-@cache
-def bytes_are_exact() -> bool:
-    """Whether products of bytes are exact here, on the largest that there are: some units saturate sums of pairs."""
+def exact(product: Callable[[Array, Array], Array]) -> bool:
+    """Whether products of bytes are exact, on the largest that there are: some units saturate sums of pairs.
+
+    Args:
+        product: int8 (rows, inner), int8 (inner, columns) -> int32 (rows, columns).
+    """
     rng = np.random.default_rng(0)
     for rows, inner, columns in ((64, 256, 64), (3, 70, 5), (1, 16, 8), (40, 33, 1)):
         x = rng.choice(np.array([0, 1, BYTE], np.int8), (rows, inner))
         w = rng.choice(np.array([-128, BYTE], np.int8), (inner, columns))
         try:
-            got = torch._int_mm(torch.from_numpy(x), torch.from_numpy(w))
+            got = product(x, w)
         except RuntimeError:
             return False
-        if not np.array_equal(got.numpy(), x.astype(np.int64) @ w.astype(np.int64)):
+        if not np.array_equal(got, x.astype(np.int64) @ w.astype(np.int64)):
             return False
     return True
+
+
+@cache
+def bytes_are_exact() -> bool:
+    """Whether products of bytes are exact on this CPU."""
+    return exact(lambda x, w: torch._int_mm(torch.from_numpy(x), torch.from_numpy(w)).numpy())
 
 
 @njit(cache=True, nogil=True)
@@ -46,7 +56,7 @@ def add_sums(x: np.ndarray, times: int, out: np.ndarray) -> None:
             out[i, k] += np.int32(times) * total
 
 
-def possible(chain: Canonical, step: int, largest: int) -> bool:
+def fits(chain: Canonical, step: int, largest: int) -> bool:
     """Whether mantissas and what arrives fit bytes.
 
     Args:
@@ -59,7 +69,23 @@ def possible(chain: Canonical, step: int, largest: int) -> bool:
         return False
     span = (int(weight.max()) - int(weight.min())) // step
     arrives = largest * prod(prod(each.kernel) for each in chain.pools)
-    return span < 256 and arrives <= BYTE and bytes_are_exact()
+    return span < 256 and arrives <= BYTE
+
+
+def possible(chain: Canonical, step: int, largest: int) -> bool:
+    """Whether products of bytes compute a projection on this CPU."""
+    return fits(chain, step, largest) and bytes_are_exact()
+
+
+def byte_weight(conv: Conv, step: int) -> tuple[Array, int]:
+    """Mantissas / step as int8 (taps · channels, targets), and the offset by which all are too small."""
+    weight = (np.asarray(conv.weight) // step).astype(np.int16)
+    low, high = int(weight.min()), int(weight.max())
+    # the sum of what arrives makes it good
+    offset = 0 if low >= -128 and high <= BYTE else low + 128
+    order = (*range(2, weight.ndim), 1, 0)
+    matrix = (weight - offset).transpose(order).reshape(-1, weight.shape[0]).astype(np.int8)
+    return np.ascontiguousarray(matrix), offset
 
 
 class ByteProducts:
@@ -71,13 +97,8 @@ class ByteProducts:
         """`times`: by what the sums are to be multiplied, a power of two; done here as far as what arrives allows."""
         conv = chain.core
         assert isinstance(conv, Conv)
-        weight = (np.asarray(conv.weight) // step).astype(np.int16)
-        low, high = int(weight.min()), int(weight.max())
-        # all mantissas less this, which the sum of what arrives makes good
-        self.offset = 0 if low >= -128 and high <= BYTE else low + 128
-        order = (*range(2, weight.ndim), 1, 0)
-        matrix = (weight - self.offset).transpose(order).reshape(-1, weight.shape[0]).astype(np.int8)
-        self.weight = torch.from_numpy(np.ascontiguousarray(matrix))
+        matrix, self.offset = byte_weight(conv, step)
+        self.weight = torch.from_numpy(matrix)
         self.pooling = pooling(chain)
         self.patches = patches(chain)
         arrives = max(1, largest * prod(prod(each.kernel) for each in chain.pools))

@@ -147,7 +147,8 @@ class Plan:
 
     def notes(self) -> tuple[str, ...]:
         steps = ["neurons are computed step by step: Triton is not installed"] if self.scans == "torch" else []
-        return (*(each.note for each in self.synapses.values()), *steps)
+        links = [each.note for each in self.links.values() if each.note]
+        return (*(each.note for each in self.synapses.values()), *links, *steps)
 
 
 @torch.inference_mode()

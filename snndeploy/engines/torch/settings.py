@@ -28,7 +28,7 @@ class Settings:
     Attributes:
         threads: how many blocks of samples are computed at once.
         memory: bytes for what lies between the inputs and what is recorded.
-        units: which units may compute sums of products in the integer form on the CPU.
+        units: which units may compute sums of products in the integer form; "events" on the CPU alone.
     """
 
     device: torch.device

@@ -15,10 +15,9 @@ from snndeploy.engines.torch.choice import Choice, Unit, Units
 from snndeploy.engines.torch.columns import columns
 from snndeploy.engines.torch.events import Events
 from snndeploy.engines.torch.layout import Layout
-from snndeploy.engines.torch.link import Link, bound
+from snndeploy.engines.torch.link import Link, bound, not_computed
 from snndeploy.engines.torch.products import BYTE, ByteProducts, possible
 from snndeploy.engines.torch.settings import Settings, float32_is_whole
-from snndeploy.errors import error
 from snndeploy.network.arrays import Array
 from snndeploy.network.maps import Conv
 from snndeploy.network.network import Network, Projection
@@ -77,8 +76,7 @@ def _units(network: Network, p: Projection, largest: int, source: Layout, target
     if "float" in by.units and not any(isinstance(each, ByteProducts) for each in units):
         units.append(FloatProducts(Link(network, p, largest, by), source, target))
     if not units:
-        what = f"none of the units {', '.join(by.units)} computes it"
-        raise error("SD524", f"projection {p.name!r}", what, "allow others: units='int8,events,float'")
+        raise not_computed(p, by)
     return Units(units)
 
 
