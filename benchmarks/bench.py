@@ -14,7 +14,7 @@ import warnings
 from importlib import import_module
 from pathlib import Path
 
-PARTS = ("csnn", "nmnist", "recurrent", "scaling", "memory", "onnx", "gpu")
+PARTS = ("csnn", "nmnist", "recurrent", "training", "scaling", "memory", "onnx", "gpu")
 
 
 def main() -> None:

@@ -184,6 +184,7 @@ CODES: dict[str, str] = {
     "SD843": "a training sample is bad",
     "SD844": "training lost its numbers",
     "SD845": "a module could not be deployed after training",
+    "SD846": "training cannot be accelerated",
     "SD899": "something unforeseen happened",
 }
 

@@ -39,6 +39,7 @@ SETTINGS: dict[str, tuple[type, str]] = {
     "devices": (int, "Processes, one device each."),
     "precision": (str, "32-true or bf16-mixed."),
     "workers": (int, "Processes that load samples of a Dataset."),
+    "accelerate": (bool, "Compute all steps at once, on the CPU; refused where that is not the same."),
 }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
 
@@ -14,11 +14,13 @@ from snndeploy.frontends import capture
 from snndeploy.frontends.arguments import INPUT
 from snndeploy.frontends.said import decision_of
 from snndeploy.network.network import Decision, Network
+from snndeploy.train.accelerated import Accelerated
 from snndeploy.train.losses import LOSSES
-from snndeploy.train.rates import Bands, bands_of
+from snndeploy.train.rates import Bands, bands_of, penalty
+from snndeploy.train.same_training import Same, check
 from snndeploy.train.settings import Settings
 from snndeploy.train.uncaptured import Uncaptured
-from snndeploy.train.unrolled import Unrolled
+from snndeploy.train.unrolled import Signals, Unrolled
 
 LATER = "leave capture off to train it knowingly as something that cannot be deployed: capture=False (--no-capture)"
 
@@ -35,7 +37,7 @@ class Forward:
         classes: among how many is decided; None: seen in the first batch.
     """
 
-    unrolled: Unrolled | Uncaptured
+    unrolled: Unrolled | Uncaptured | Accelerated
     network: Network | None
     decision: str
     sizes: Mapping[str, int]
@@ -94,3 +96,26 @@ def forward_of(
     sizes = {name: prod(network.shapes[name]) for name in counted}
     network = network.with_(decision=chosen)
     return Forward(unrolled, network, chosen.rule, sizes, bands, prod(network.shapes[chosen.population]))
+
+
+def accelerated(forward: Forward, inputs: Mapping[str, Tensor], labels: Tensor, how: Settings) -> tuple[Forward, Same]:
+    """The same with all steps at once, proven on some samples: as `Unrolled` in spikes, loss and gradients.
+
+    Raises:
+        SnnDeployError SD846: what has no kernel, or what differs.
+    """
+    unrolled, network = forward.unrolled, forward.network
+    if not isinstance(unrolled, Unrolled) or network is None:
+        what = "a module that is not captured cannot be taken apart"
+        raise error("SD846", type(unrolled.module).__name__, what, "leave capture on, or train without acceleration")
+    fast = Accelerated(unrolled, network)
+
+    def loss(signals: Signals, right: Tensor) -> Tensor:
+        out = signals.output.flatten(2)
+        total: Tensor = LOSSES[how.loss].of(out, right, how.scale)
+        for name, (low, high) in forward.bands.items():
+            total = total + how.rate_weight * penalty(signals.counts[name] / out.shape[:2].numel(), low, high)
+        return total
+
+    same = check(unrolled, fast, network, inputs, labels, loss)
+    return replace(forward, unrolled=fast), same

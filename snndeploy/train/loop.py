@@ -19,10 +19,11 @@ from snndeploy.network.network import Network
 from snndeploy.train import checkpoint, fingerprints
 from snndeploy.train.epochs import EachEpoch, Loop, Progress
 from snndeploy.train.evaluation import Score, evaluate
-from snndeploy.train.forwards import forward_of
+from snndeploy.train.forwards import accelerated, forward_of
 from snndeploy.train.logs import check_board
 from snndeploy.train.processes import device_of, start
 from snndeploy.train.run import Resume, Run
+from snndeploy.train.same_training import SAMPLES
 from snndeploy.train.settings import Settings, settings
 from snndeploy.train.sources import Sources, sources_of
 from snndeploy.train.state import Epoch
@@ -109,6 +110,13 @@ def train(
     sources = sources_of(data, how, layout, validation_data, test)
     shown, _ = sources.train.first(SHOWN)
     forward = forward_of(module, shown, how, dt=dt, decision=decision, time=time, captured=capture)
+    noted: tuple[str, ...] = ()
+    if how.accelerate:
+        if device != "cpu":
+            what = f"it is {device}, and steps are computed all at once on the CPU"
+            raise error("SD846", "device", what, "device='cpu' (--device cpu), or train without acceleration")
+        forward, same = accelerated(forward, *sources.train.first(min(how.batch, SAMPLES)), how)
+        noted = (str(same),)
     fabric = start(how, device)
     checkpoint.seed_everything(how.seed + fabric.global_rank)
     loop = Loop(module, forward, sources, how, fabric, progress, each_epoch)
@@ -138,7 +146,7 @@ def train(
         rates={} if score is None else score.rates,
         device=str(fabric.device),
         stopped=loop.state.stopped,
-        notes=loop.notes,
+        notes=noted + loop.notes,
         network=forward.network,
         sources=sources,
         first=fabric.global_rank == 0,

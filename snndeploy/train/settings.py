@@ -34,6 +34,7 @@ class Settings:
         every: batches between two checkpoints; 0: one per epoch.
         device: auto, cpu, cuda or mps. devices: processes, one device each. precision: 32-true or bf16-mixed.
         workers: processes that load samples of a Dataset.
+        accelerate: all steps at once, see `train.accelerated`; refused where that is not the same.
     """
 
     epochs: int = 10
@@ -58,10 +59,11 @@ class Settings:
     devices: int = 1
     precision: str = "32-true"
     workers: int = 0
+    accelerate: bool = False
 
     def findings(self) -> list[Finding]:
         """Everything that is not as it should be."""
-        return [*self._numbers(), *self._names(), *self._bands()]
+        return [*self._numbers(), *self._names(), *self._bands(), *self._fast()]
 
     def _numbers(self) -> Iterator[Finding]:
         for name, low in (("epochs", 1), ("batch", 1), ("period", 1), ("devices", 1)):
@@ -103,6 +105,12 @@ class Settings:
                 what = f"its rates {tuple(band)} are no band of spikes per step"
                 yield Finding("SD807", f"population {name!r}", what, "(lowest, highest), as in (0.02, 0.3)")
 
+    def _fast(self) -> Iterator[Finding]:
+        for name, only in (("device", "cpu"), ("precision", "32-true"), ("devices", 1)) if self.accelerate else ():
+            if getattr(self, name) not in (only, "auto"):
+                what = f"it is {getattr(self, name)}, and steps are computed all at once with {only}"
+                yield Finding("SD846", name, what, f"choose {only}, or train without acceleration")
+
     def as_dict(self) -> dict[str, Any]:
         """Plain numbers and texts."""
         plain = asdict(self)
@@ -111,7 +119,8 @@ class Settings:
 
     def differing(self, other: Mapping[str, Any]) -> list[Finding]:
         """Settings of which the curve depends and that differ from those of a run, as `as_dict` gave them."""
-        own = self.as_dict()
+        # a run that was begun before there was a setting has its default
+        own, other = self.as_dict(), {**Settings().as_dict(), **other}
         ignored = FREE | ({"epochs"} if self.scheduler in ("none", "step", "plateau") else set())
         if "epochs" in ignored and self.epochs < other.get("epochs", 0):
             ignored -= {"epochs"}

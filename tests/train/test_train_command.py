@@ -127,6 +127,16 @@ def test_what_is_refused(files, more, words, capsys):
     assert not (files / "new").exists()
 
 
+def test_all_steps_at_once(files, capsys):
+    assert run(files, "at-once", "--accelerate") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert run(files, "step-by-step") == 0
+    slow = json.loads(capsys.readouterr().out)
+    assert told["loss"] == pytest.approx(slow["loss"], rel=1e-3)
+    assert any("identical" in note for note in told["notes"])
+    assert (files / "at-once" / "best.nir").exists()
+
+
 def test_tensorboard_says_how_to_install_it(files, capsys):
     if find_spec("tensorboard") is not None:
         assert run(files, "board", "--tensorboard") == 0
