@@ -38,7 +38,7 @@ Encoding = Annotated[
     list[str] | None,
     typer.Option(
         "--encoding",
-        help="How real inputs become events: graded, planes, rate, delta, counts; settings behind a colon, "
+        help="How real inputs become events: graded, planes, rate, delta, bias, host, counts; settings behind a colon, "
         "graded:bits=4. For one of several inputs x=rate; may be repeated.",
     ),
 ]
