@@ -108,7 +108,8 @@ class Link:
         if self.format is not None and used_on(settings.device) and "float" not in settings.units:
             raise not_computed(projection, settings)
         self.apply = chain(projection.maps, shape, self.dtype, settings.device)
-        *first, last = projection.maps
+        # a projection without maps hands on what it receives
+        first, last = projection.maps[:-1], projection.maps[-1] if projection.maps else None
         moves = all(isinstance(each, Flatten | Reshape) for each in first)
         wide = isinstance(last, Dense) and last.weight.ndim == 2 and len(last.weight) >= TARGETS
         if isinstance(last, Dense) and moves and wide and len(self.out) == 1 and settings.device.type == "cpu":
