@@ -88,16 +88,25 @@ def fan_in(each: Map) -> int:
     raise TypeError(type(each).__name__)
 
 
+def terms(maps: tuple[Map, ...], at: int) -> int:
+    """The most terms of one sum of a map, also where an engine joins it with the pool behind it."""
+    each, behind = maps[at], maps[at + 1] if at + 1 < len(maps) else None
+    if not isinstance(each, Conv) or not isinstance(behind, Pool):
+        return fan_in(each)
+    sizes = [(k - 1) * s + n for k, s, n in zip(behind.kernel, each.stride, each.kernel, strict=True)]
+    return int(each.weight.shape[1] * np.prod(sizes))
+
+
 def arrive(maps: tuple[Map, ...], emitted: Array, rank: int) -> Drive:
     """Emissions `(steps, batch, *shape)` through a chain of maps; `rank`: axes of the shape that comes out."""
     value, size = emitted, np.abs(emitted)
     roundings: Array = np.zeros(emitted.shape[:2])
     grain = float(quantum(emitted).min(initial=np.inf))
-    for each in maps:
+    for at, each in enumerate(maps):
         grain *= _grain(each)
         active = np.count_nonzero(size.reshape(*size.shape[:2], -1), axis=2)
         # one for each sum, one for the product, one for a weight that the type does not hold
-        roundings = roundings + np.minimum(active, fan_in(each)) + 2
+        roundings = roundings + np.minimum(active, terms(maps, at)) + 2
         value, size = each.apply(value), magnitudes(each).apply(size)
     return Drive(value, size, (roundings + 1).reshape(*roundings.shape, *(1,) * rank), grain)
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cache
 from typing import Any, Literal, get_args, get_origin, get_type_hints
+from weakref import WeakSet
 
 import numpy as np
 
@@ -23,6 +24,8 @@ from snndeploy.network.timing import update_order
 
 Breaches = Iterator[Finding]
 SpecRule = Callable[[Network], Breaches]
+# parameters are read-only: a network that was found legal is not looked at again
+_legal: WeakSet[Network] = WeakSet()
 
 
 def names_are_unique_and_plain(network: Network) -> Breaches:
@@ -391,6 +394,8 @@ def findings(network: Network) -> list[Finding]:
 
 
 def check(network: Network) -> Network:
-    """The same network. Raises SnnDeployError with every finding if it is not legal."""
-    raise_errors(findings(network))
+    """The same network. Raises SnnDeployError with every finding if it is not legal; one that is stays so."""
+    if network not in _legal:
+        raise_errors(findings(network))
+        _legal.add(network)
     return network

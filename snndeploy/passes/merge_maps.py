@@ -138,11 +138,8 @@ def _join(first: Map, second: Map, third: Chain, shape: Shape) -> tuple[int, Cha
             whole = second.rank == len(shape) and second._span() == (0, second.rank - 1)
             if whole and _small(len(third[0].weight) * prod(shape)):
                 return 3, (second, _pool_into_dense(first, third[0], shape))
-        case Conv(), Pool() if second.kind == "sum" and not second.ceil_mode and not any(second.padding):
-            reach = [(k - 1) * s + n for k, s, n in zip(second.kernel, first.stride, first.kernel, strict=True)]
-            few = prod(second.kernel) <= TERMS_LIMIT and _small(prod(first.weight.shape[:2]) * prod(reach))
-            if few and all(d == 1 for d in first.dilation):
-                return 2, (_conv_then_pool(first, second),)
+        case Conv(), Pool() if (joined := conv_then_pool(first, second)) is not None:
+            return 2, (joined,)
     return None
 
 
@@ -182,10 +179,17 @@ def _pool_into_dense(pool: Pool, dense: Dense, shape: Shape) -> Dense:
     return Dense(np.pad(weight, ((0, 0), (0, 0), *rest)).reshape(len(dense.weight), -1))
 
 
-def _conv_then_pool(conv: Conv, pool: Pool) -> Conv:
-    """The sum of k kernels, each shifted by the convolution's stride."""
-    reach = [(k - 1) * s for k, s in zip(pool.kernel, conv.stride, strict=True)]
-    weight = np.zeros((*conv.weight.shape[:2], *(n + r for n, r in zip(conv.kernel, reach, strict=True))))
+def conv_then_pool(conv: Conv, pool: Pool) -> Conv | None:
+    """A convolution and the sum pool behind it as one: the sum of k kernels, each shifted by the convolution's stride.
+
+    None where windows differ in size, or the kernel would be too large.
+    """
+    if pool.kind != "sum" or pool.ceil_mode or any(pool.padding) or any(d != 1 for d in conv.dilation):
+        return None
+    sizes = [(k - 1) * s + n for k, s, n in zip(pool.kernel, conv.stride, conv.kernel, strict=True)]
+    if prod(pool.kernel) > TERMS_LIMIT or not _small(prod(conv.weight.shape[:2]) * prod(sizes)):
+        return None
+    weight = np.zeros((*conv.weight.shape[:2], *sizes))
     for shift in product(*(range(k) for k in pool.kernel)):
         starts = [a * s for a, s in zip(shift, conv.stride, strict=True)]
         window = tuple(slice(a, a + n) for a, n in zip(starts, conv.kernel, strict=True))

@@ -113,13 +113,13 @@ class IntegerTiled(Tiled):
     ):
         super().__init__(network, name, fused, batch, rows)
         self.into = [synapses[p.name] for p in self.outer]
-        self.room = np.zeros((0, batch, prod(fused.shape)), np.int32)
+        self.room = np.empty((0, batch, prod(fused.shape)), np.int32)
 
     def driven(self, at: int, steps: int, emissions: Emissions) -> Drive:
         if not self.into:
             return [None]
         if len(self.room) < steps:
-            self.room = np.zeros((steps, *self.room.shape[1:]), np.int32)
+            self.room = np.empty((steps, *self.room.shape[1:]), np.int32)
         drive = self.room[:steps]
         flat = drive.reshape(-1, drive.shape[2])
         for i, (each, p) in enumerate(zip(self.into, self.outer, strict=True)):

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from snndeploy.engines.torch.canonical import canonical
 from snndeploy.engines.torch.device_products import DeviceProducts, device_products, used_on
+from snndeploy.engines.torch.folding import folded
 from snndeploy.engines.torch.linear import chain
 from snndeploy.engines.torch.settings import Settings, float32_is_whole
 from snndeploy.engines.torch.sparse_rows import TARGETS, SparseRows
@@ -107,9 +108,10 @@ class Link:
             return
         if self.format is not None and used_on(settings.device) and "float" not in settings.units:
             raise not_computed(projection, settings)
-        self.apply = chain(projection.maps, shape, self.dtype, settings.device)
+        maps = folded(projection.maps, shape) if self.format is None else projection.maps
+        self.apply = chain(maps, shape, self.dtype, settings.device)
         # a projection without maps hands on what it receives
-        first, last = projection.maps[:-1], projection.maps[-1] if projection.maps else None
+        first, last = maps[:-1], maps[-1] if maps else None
         moves = all(isinstance(each, Flatten | Reshape) for each in first)
         wide = isinstance(last, Dense) and last.weight.ndim == 2 and len(last.weight) >= TARGETS
         if isinstance(last, Dense) and moves and wide and len(self.out) == 1 and settings.device.type == "cpu":

@@ -121,7 +121,8 @@ def scan(cells: Cells, first: int, drive: Sequence[Array | None], work: Array, o
     flags = [cells.flags[name] for name in FLAGS] if o.general else []
     info = np.array([steps, count, cells.size, first, past, *cells.onsets, *flags], np.int64)
     fed = np.array([each is not None for each in drive])
-    idle: Array = np.zeros(0 if o.general else steps * count, o.form)
+    silent = not o.general and any(x is None for x in drive)
+    idle: Array = np.zeros(steps * count if silent else 0, o.form)
     arrived = [idle if x is None else np.ascontiguousarray(x, o.form).reshape(-1) for x in drive]
     given: list[Any] = [info, *arrived, work, out.spikes.reshape(-1)]
     given += [out.u.reshape(len(out.u), -1), out.v.reshape(1, -1)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -36,7 +37,7 @@ class Feedback:
         """What a kernel takes."""
         return self.start, self.target, self.weight, self.links
 
-    @property
+    @cached_property
     def reach(self) -> int:
         """Steps before the first one that are looked at."""
         return int(self.links[:, 0].max(initial=0))
