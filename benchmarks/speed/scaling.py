@@ -20,10 +20,10 @@ from snndeploy.network import Network
 
 INPUTS, OUT, ACTIVE, RATE, SEED, TARGET = 784, 10, 0.1, 0.1, 0, "loihi2"
 # where the axes cross; long enough that the work outweighs what one call costs
-HERE = {"steps": 200, "batch": 32, "width": 512, "depth": 2}
+HERE = {"steps": 600, "batch": 64, "width": 512, "depth": 2}
 AXES = {
-    "steps": (200, 400, 600, 800, 1000),
-    "batch": (32, 64, 96, 128, 160),
+    "steps": (600, 1200, 1800, 2400, 3000),
+    "batch": (64, 128, 192, 256, 320),
     "width": (512, 1024, 1536, 2048, 2560),
     "depth": (2, 4, 6, 8, 10),
 }
