@@ -47,6 +47,21 @@ def alone(rule, size=1):
     return Network(1e-3, (Input("x", (1,)),), (Population("n", (size,), rule),), (ahead,), ("n",))
 
 
+@pytest.mark.parametrize("integer", [True, False])
+def test_a_plain_kernel_to_which_nothing_comes(integer):
+    size, steps = 4096, 60
+    reset = Reset("to", 0)
+    rule = (
+        Registers(du=4095, dv=0, vth=5, initial_v=64, reset=reset) if integer else Rule(1.0, initial=0.25, reset=reset)
+    )
+    network = alone(rule, size)
+    cells = Fused(network, network.populations[0], 1, [], torch.float64)
+    assert not cells.cells.options.general
+    spikes, kept = cells.advance(0, steps, [None], None, ("v",))
+    assert not spikes.any()
+    assert (kept["v"] == (64 if integer else 0.25)).all(), "without leak and input the membrane stays"
+
+
 def step(u, v, a, **registers):
     """u and v after one step, of the register machine and of the kernel; Python's own integers do not wrap."""
     rule = Registers(initial_u=u, initial_v=v, **registers)
