@@ -32,7 +32,7 @@ $(READY): pyproject.toml constraints.txt
 	@echo "Setting up $(VENV) (once, some minutes)"
 	@test -x $(BIN)/python && $(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 	  || $(PYTHON) -m venv --clear $(VENV)
-	@{ $(PIP) --constraint constraints.txt --editable '.[test,lava,onnx,cluster]' asteval \
+	@{ $(PIP) --constraint constraints.txt --editable '.[test,lava,onnx,cluster,tensorboard,events,sanafe,search,backends]' asteval \
 	  && $(PIP) --no-deps --ignore-requires-python lava-nc==0.10.0; } > $(LOG) 2>&1 \
 	  || { cat $(LOG); echo "Set-up failed; the log above is $(LOG)"; exit 1; }
 	@touch $@
