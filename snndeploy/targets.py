@@ -10,7 +10,7 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Generic, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from snndeploy import resources
 from snndeploy.errors import Finding, SnnDeployError, error
@@ -36,6 +36,7 @@ class Fact(_Part, Generic[T]):
 
 
 Count = Annotated[int, Field(strict=True, ge=1, le=2**40)]
+Hops = Annotated[int, Field(strict=True, ge=0, le=10**6)]
 Bits = Annotated[int, Field(strict=True, ge=0, le=64)]
 DecayMax = Annotated[int, Field(strict=True, ge=1, le=reg.DECAY_MAX)]
 ThresholdMax = Annotated[int, Field(strict=True, ge=1, le=reg.VTH_MAX)]
@@ -116,6 +117,33 @@ class Chip(_Part):
     cores: Fact[Count]
 
 
+class Mesh(_Part):
+    """How cores lie beside each other. Tiles form a grid, chips continue it over their borders, boards along y.
+
+    A *hop* is the step of a spike from a tile to a neighbour of it, first along x, then along y; within a tile a spike
+    takes none. A hop over the border of a chip counts as `chip_hops` more, one over that of a board as `board_hops`
+    more again.
+
+    Attributes:
+        tiles_x, tiles_y: tiles of a chip along both axes; cores_per_tile: cores of each.
+        chips_x, chips_y: chips of a board along both axes; boards: of the largest machine.
+    """
+
+    tiles_x: Fact[Count]
+    tiles_y: Fact[Count]
+    cores_per_tile: Fact[Count]
+    chips_x: Fact[Count]
+    chips_y: Fact[Count]
+    boards: Fact[Count]
+    chip_hops: Fact[Hops]
+    board_hops: Fact[Hops]
+
+    @property
+    def cores(self) -> int:
+        """Cores for which the tiles of a chip have room."""
+        return self.tiles_x.value * self.tiles_y.value * self.cores_per_tile.value
+
+
 class Target(_Part):
     """A chip. `load` finds one by name or path."""
 
@@ -125,6 +153,14 @@ class Target(_Part):
     synapse: Synapse
     core: Core
     chip: Chip
+    mesh: Mesh
+
+    @model_validator(mode="after")
+    def _every_core_has_a_tile(self) -> Target:
+        if self.chip.cores.value > self.mesh.cores:
+            wrong = f"the tiles of the mesh hold {self.mesh.cores:,} cores, a chip has {self.chip.cores.value:,}"
+            raise ValueError(wrong)
+        return self
 
 
 def shipped() -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from snndeploy.placement import rules
 from snndeploy.placement.axons import Load, Wires, load, placement_order, wires
 from snndeploy.placement.plan import Placement
 from snndeploy.placement.settings import Settings, limits, settings
+from snndeploy.placement.sites import in_rows
 from snndeploy.placement.tally import cores, tally
 from snndeploy.quantize import rules as target_rules
 from snndeploy.targets import Target
@@ -59,7 +60,7 @@ def place(network: Network, target: str | Path | Target) -> Placement:
     if len(filled) > chip.chip.cores.value:
         what = f"it needs {len(filled):,} cores, a chip of {chip.name} has {chip.chip.cores.value:,}"
         notes.append(Finding("SD205", "network", what, "use several chips, or a smaller network", "warning"))
-    return Placement(chip.name, chip.chip.cores.value, filled, core_of, tuple(notes))
+    return Placement(chip.name, chip.chip.cores.value, filled, core_of, in_rows(len(filled), chip), tuple(notes))
 
 
 @dataclass

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+
 from snndeploy.errors import Finding
 from snndeploy.network.arrays import Array
 
@@ -40,6 +42,8 @@ class Placement:
         target: name of the chip; chip_cores: cores of one chip.
         cores: in the order in which they were filled.
         core_of: core of each neuron by population, int64 (neurons,), neurons in row-major order.
+        sites: int64 (cores, 3), where each core lies: number of its chip, x and y of its tile on that chip. Several
+            cores share a tile.
         findings: worth knowing; what does not fit at all is raised instead.
     """
 
@@ -47,11 +51,13 @@ class Placement:
     chip_cores: int
     cores: tuple[Core, ...]
     core_of: Mapping[str, Array]
+    sites: Array
     findings: tuple[Finding, ...] = field(default=())
 
     @property
     def chips(self) -> int:
-        return -(-len(self.cores) // self.chip_cores)
+        """Chips that hold a core."""
+        return len(np.unique(self.sites[:, 0]))
 
     @cached_property
     def rows(self) -> list[tuple[str, ...]]:
@@ -78,6 +84,7 @@ class Placement:
             "chips": self.chips,
             "core": [{**vars(c), "populations": dict(c.populations), "share": dict(c.share)} for c in self.cores],
             "core_of": {name: cores.tolist() for name, cores in self.core_of.items()},
+            "sites": self.sites.tolist(),
             "findings": [each.as_dict() for each in self.findings],
         }
 
