@@ -160,6 +160,7 @@ CODES: dict[str, str] = {
     "SD702": "two traces differ in shape",
     "SD703": "two traces have different inputs",
     "SD704": "a lag does not fit",
+    "SD720": "a tier is not one",
     # commands, files and arguments
     "SD800": "a command is not used as it should be",
     "SD801": "a file or a model cannot be found",

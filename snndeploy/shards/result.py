@@ -52,7 +52,7 @@ class Evaluation:
     @property
     def interval(self) -> tuple[float, float] | None:
         """The 95 % Wilson interval of the accuracy."""
-        from snndeploy.tuning.statistics import wilson
+        from snndeploy.conform.statistics import wilson
 
         return None if self.right is None else wilson(self.right, self.samples)
 

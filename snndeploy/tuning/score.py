@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from snndeploy.conform.statistics import cosine, mcnemar, wilson
 from snndeploy.engines import run
 from snndeploy.engines.trace import Trace
 from snndeploy.errors import SnnDeployError, error
@@ -20,7 +21,6 @@ from snndeploy.placement import Placement, place
 from snndeploy.quantize.convert import Study, integers, study
 from snndeploy.quantize.methods import find
 from snndeploy.targets import Target
-from snndeploy.tuning.statistics import cosine, mcnemar, wilson
 
 Progress = Callable[[int, int, str], None]
 # neuron-steps that are run at a time

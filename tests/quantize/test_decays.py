@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 import snndeploy as sd
+from snndeploy.conform.statistics import raster_cosine
 from snndeploy.engines import run
 from snndeploy.network import Dense, Input, Network, Population, Projection, Receptor, Reset, Rule
 from snndeploy.quantize import quantize
-from snndeploy.tuning.statistics import raster_cosine
 
 
 def coarse(beta=0.99, alpha=0.97, fan_in=400) -> tuple[Network, np.ndarray]:
