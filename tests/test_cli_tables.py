@@ -16,17 +16,32 @@ from snndeploy.network.rule import Reset, Rule
 def test_the_hint_of_a_missing_engine_keeps_its_brackets():
     hint = 'onnx is not installed pip install "snndeploy[onnx]"'
     found = {
+        "wrong": ["engine [x]: broken"],
         "python": "3.11",
-        "packages": {},
+        "packages": {"nir": "1.0"},
+        "unfit": {"nir": ">=2 [d]"},
         "engines": {"onnx": {"state": "missing", "seconds": 0.0, "detail": hint}},
-        "quirks": [{"package": "a 1", "known": "fails [b]", "here": "done [c]"}],
-        "devices": ["cpu"],
+        "devices": [{"name": "cpu", "state": "runs", "detail": "[e]"}],
+        "extras": [{"name": "onnx", "purpose": "[f]", "missing": ["onnx"], "fix": 'pip install "snndeploy[onnx]"'}],
+        "known": [
+            {
+                "id": "R9",
+                "package": "nir",
+                "setting": "[g]",
+                "wrong": "fails [b]",
+                "here": "done [c]",
+                "found_by": ["SD401"],
+                "source": "[h]",
+            }
+        ],
+        "seconds": 1.0,
     }
     out = StringIO()
-    doctor.print_tables(Console(file=out, width=200), found)
-    assert hint in out.getvalue()
-    assert "fails [b]" in out.getvalue()
-    assert "done [c]" in out.getvalue()
+    doctor.print_tables(Console(file=out, width=200), found, every=True)
+    text = out.getvalue()
+    assert hint in text
+    for shown in ("fails [b]", "done [c]", ">=2 [d]", "[e]", "[f]", "snndeploy[onnx]", "[g]", "[h]", "engine [x]"):
+        assert shown in text
 
 
 @pytest.mark.parametrize("name", ["[bold]", "lif[x", "[[red]]"])

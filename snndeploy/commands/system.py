@@ -33,18 +33,21 @@ def demo(
         raise typer.Exit(1)
 
 
-def doctor(json: opt.Json = False) -> None:
-    """Show what is installed and which engines run here; exit code 3 if one is missing."""
+def doctor(
+    known: Annotated[
+        bool, typer.Option("--known", help="List what these releases do wrong, and what snndeploy does about it.")
+    ] = False,
+    json: opt.Json = False,
+) -> None:
+    """Show what is installed and which engines run here; exit code 1 if something is wrong, 3 if one is missing."""
     from snndeploy import doctor as examine
 
     with progress("doctor", json) as update:
         found = examine.examine(update)
-    show(found, json, lambda console: examine.print_tables(console, found))
-    states = {each["state"] for each in found["engines"].values()}
-    if "wrong" in states:
-        raise typer.Exit(1)
-    if "missing" in states:
-        raise typer.Exit(3)
+    show(found, json, lambda console: examine.print_tables(console, found, known))
+    code = examine.exit_code(found)
+    if code:
+        raise typer.Exit(code)
 
 
 def install_lava(json: opt.Json = False) -> None:
