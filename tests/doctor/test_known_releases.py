@@ -44,7 +44,6 @@ def test_only_old_releases_of_nir_are_left_without_a_remedy():
     ("name", "version", "ids"),
     [
         ("nir", "1.0.5", {"R8"}),
-        ("nir", "1.0.6rc1", {"R8"}),
         ("nir", "1.0.6", set()),
         ("nir", "2.0", set()),
         ("lava-nc", "0.9.0", {"L13"}),
