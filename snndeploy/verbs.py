@@ -447,6 +447,7 @@ def run(
     raw: bool = False,
     progress: Callable[[int, int], None] | None = None,
     only: Iterable[str] | None = None,
+    placement: Placement | None = None,
     **options: Any,
 ) -> Trace:
     """Runs a network on one engine.
@@ -458,12 +459,20 @@ def run(
         record: of "spikes", "u", "v".
         raw: keep the engine's own time, latency included, instead of network time.
         only: populations that are recorded, for example `network.outputs`; None: all.
+        placement: what `place` made of this network: its cores run as networks of their own, joined by the spikes that
+            cross; the trace is the same bits. engine="cores" then executes the address tables alone.
         options: the engine's own, for example device="cuda" or mode="runtime".
 
     Raises:
-        SnnDeployError: the network is not legal, the input does not fit, or the engine refuses the network.
+        SnnDeployError: the network is not legal, the input does not fit, or the engine refuses the network. SD26x: the
+            placement is of another network, or cannot be cut into cores for this engine.
         MissingEngineError: the engine is not installed.
     """
+    if placement is not None:
+        from snndeploy.placement.placed import run_placed
+
+        given = _events(network, spikes)
+        return run_placed(network, placement.core_of, given, engine, record, raw, progress, only, **options)
     from snndeploy.engines import run as execute
 
     return execute(network, _events(network, spikes), engine, record, raw, progress, only, **options)
