@@ -7,7 +7,8 @@ The parameters are the module's own, so optimizer, checkpoints and delivery know
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from math import prod
 from typing import Any
 
 import torch
@@ -17,10 +18,13 @@ from snndeploy.errors import Finding, SnnDeployError, raise_errors
 from snndeploy.frontends.neurons import FAMILIES
 from snndeploy.network.network import Network
 from snndeploy.network.timing import update_order
+from snndeploy.train.pooled import FewerProducts
 from snndeploy.train.time_cells import Cells, cells_of, check_surrogate, refuse
-from snndeploy.train.time_neurons import over_time
+from snndeploy.train.time_neurons import Running
 from snndeploy.train.unrolled import Inputs, Signals, Unrolled, clear
 
+# numbers of the largest population that are computed at once: what lies between layers stays in the cache
+PIECE = 2**23
 DRAWS = (nn.modules.dropout._DropoutNd, nn.modules.batchnorm._NormBase)
 
 
@@ -43,6 +47,9 @@ class Accelerated(nn.Module):
         self.neurons = {
             name: path for name, path in of.paths.items() if type(self.module.get_submodule(path)) in FAMILIES
         }
+        self.largest = max(prod(network.shapes[name]) for name in self.neurons) if self.neurons else 1
+        # whether convolutions wait for a pool behind them, and one did
+        self.joining = True
         # what neurons showed in the last call, where that is wanted
         self.watching = False
         self.seen: dict[str, dict[str, Tensor]] = {}
@@ -87,17 +94,27 @@ class Accelerated(nn.Module):
 
     def forward(self, inputs: Inputs) -> Signals:
         steps, batch = next(iter(inputs.values())).shape[:2]
-        emitted: dict[str, Tensor] = {}
-        self.seen = {}
+        together = max(1, min(steps, PIECE // (batch * self.largest)))
+        if self.watching:  # what is proven of pieces holds of all of them
+            together = min(together, -(-steps // 3))
+        running = {name: Running(cells) for name, cells in self.cells().items()}
+        products = FewerProducts() if self.joining else None
         clear(self.module)
-        with self._swapped(steps, batch, emitted):
-            self._call(inputs)
+        for at in range(0, steps, together):
+            piece = {name: x[at : at + together] for name, x in inputs.items()}
+            with self._swapped(min(together, steps - at), batch, running), products or nullcontext():
+                self._call(piece)
+        self.joining = products is not None and products.waited
         clear(self.module)
-        missing = [name for name in self.neurons if name not in emitted]
+        missing = [name for name, each in running.items() if not each.emitted]
         if missing:
             raise refuse(", ".join(missing), "it was not called")
+        emitted = {name: torch.cat(running[name].emitted) for name in {*self.learned, self.output}}
+        self.seen = {name: _seen(each) for name, each in running.items() if each.seen}
         counts = {
-            name: emitted[name].sum(dim=(0, 1)) if name in self.learned else emitted[name].detach().sum()
+            name: emitted[name].sum(dim=(0, 1))
+            if name in self.learned
+            else torch.stack([each.detach().sum() for each in running[name].emitted]).sum()
             for name in self.counted
         }
         return Signals(emitted[self.output], counts)
@@ -116,14 +133,14 @@ class Accelerated(nn.Module):
         self.module(*args, **named, **states)
 
     @contextmanager
-    def _swapped(self, steps: int, batch: int, emitted: dict[str, Tensor]) -> Iterator[None]:
+    def _swapped(self, steps: int, batch: int, running: dict[str, Running]) -> Iterator[None]:
         """Neuron modules with another forward."""
         changed = []
         try:
-            for name, cells in self.cells().items():
+            for name, each in running.items():
                 module = self.module.get_submodule(self.neurons[name])
                 changed.append((module, module.__dict__.get("forward")))
-                module.__dict__["forward"] = _forward(self, name, module, cells, (steps, batch), emitted)
+                module.__dict__["forward"] = _forward(self, name, module, each, (steps, batch))
             yield
         finally:
             for module, before in changed:
@@ -136,25 +153,25 @@ def _feeds_itself(module: nn.Module) -> bool:
     return hasattr(module, "recurrent") or hasattr(module, "recurrent_weights")
 
 
-def _forward(
-    of: Accelerated, name: str, module: nn.Module, cells: Cells, rows: tuple[int, int], emitted: dict[str, Tensor]
-) -> Any:
-    """The forward of a neuron module with all steps in its batch axis; states that come are not looked at."""
+def _seen(each: Running) -> dict[str, Tensor]:
+    p = torch.cat([piece["p"] for piece in each.seen])
+    return {"p": p, "theta": each.seen[0]["theta"], "s": torch.cat(each.emitted).detach()}
+
+
+def _forward(of: Accelerated, name: str, module: nn.Module, each: Running, rows: tuple[int, int]) -> Any:
+    """The forward of a neuron module with several steps in its batch axis; states that come are not looked at."""
     family: Any = FAMILIES[type(module)]
+    before = len(each.emitted)
 
     def forward(*args: Any, **kwargs: Any) -> Any:
         x, _ = family.given(args, kwargs)
-        if name in emitted:
+        if len(each.emitted) != before:
             raise refuse(name, "it is called more than once in a step")
         lead = 2 if family.over_time else 1
         if x.dtype != torch.float32 or x.shape[:lead].numel() != rows[0] * rows[1]:
             what = f"{tuple(x.shape)} of {x.dtype} arrives with {rows[0]} steps of {rows[1]} samples as one batch"
             raise refuse(name, what, "let the layers before it treat all samples alike, in float32")
-        seen: dict[str, Tensor] | None = {} if of.watching else None
-        out = over_time(cells, x.reshape(*rows, *x.shape[lead:]), seen)
-        emitted[name] = out
-        if seen is not None:
-            of.seen[name] = {**seen, "s": out.detach()}
+        out = each.advance(x.reshape(*rows, *x.shape[lead:]), of.watching)
         spikes = out.reshape(*x.shape[:lead], *out.shape[2:])
         # nobody looks at states: the capture says that they go back into the neurons alone
         nothing = spikes.new_zeros(()).expand(spikes.shape)

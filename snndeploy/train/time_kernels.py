@@ -68,13 +68,15 @@ def snntorch_backward(
     how: Any,
     p: Any,
     kept: Any,
+    before: Any,
     of_m: Any,
     of_x: Any,
 ) -> None:
     """Gradients of steps `first`..., as many as `sharp` has, from the last to the first; R is a constant, s is not.
 
     Args:
-        of_s, p, of_x: (steps, cells) of all steps; of_x is written. of_m: (cells,), moved back.
+        of_s, p, of_x: (steps, cells) of all steps; of_x is written. before: (cells,), m before the first.
+        of_m: (cells,), moved back.
     """
     reset, delay = how
     for begin in range(low, high, BLOCK):
@@ -83,7 +85,7 @@ def snntorch_backward(
             for c in range(begin, end):
                 th, gs, gm, new = theta[c], of_s[t, c], of_m[c], p[t, c]
                 if delay:
-                    was = ONE if (p[t - 1, c] if t else NIL) > th else NIL
+                    was = ONE if (p[t - 1, c] if t else before[c]) > th else NIL
                 else:
                     was = ONE if kept[t, c] else NIL
                     if reset == SUBTRACT:

@@ -1,5 +1,7 @@
 """Training with all steps at once: gradients and curves are those of the libraries' own loops, or it is refused."""
 
+import sys
+
 import numpy as np
 import pytest
 import snntorch as snn
@@ -43,7 +45,16 @@ def gradients(of, inputs, given):
     return out.detach(), {name: p.grad.clone() for name, p in module.named_parameters() if p.grad is not None}
 
 
-def agree(module, rtol=1e-3, **capture):
+def agree(module, **capture):
+    """All steps at once, in pieces of several, and one by one."""
+    for piece in (2**19, 6 * SIZE * 5, 1):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(sys.modules[Accelerated.__module__], "PIECE", piece)
+            found = agree_as_it_is(module, **capture)
+    return found
+
+
+def agree_as_it_is(module, rtol=1e-3, **capture):
     """Output and gradients of any function of the output, against the library's own autograd."""
     own, fast, same = both(module, **capture)
     assert isinstance(fast, Accelerated)
