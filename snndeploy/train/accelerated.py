@@ -19,8 +19,9 @@ from snndeploy.frontends.neurons import FAMILIES
 from snndeploy.network.network import Network
 from snndeploy.network.timing import update_order
 from snndeploy.train.pooled import FewerProducts
-from snndeploy.train.time_cells import Cells, cells_of, check_surrogate, refuse
+from snndeploy.train.time_cells import Cells, cells_of, refuse
 from snndeploy.train.time_neurons import Running
+from snndeploy.train.time_surrogates import check_surrogate
 from snndeploy.train.unrolled import Inputs, Signals, Unrolled, clear
 
 # numbers of the largest population that are computed at once: what lies between layers stays in the cache
@@ -110,7 +111,7 @@ class Accelerated(nn.Module):
         if missing:
             raise refuse(", ".join(missing), "it was not called")
         emitted = {name: torch.cat(running[name].emitted) for name in {*self.learned, self.output}}
-        self.seen = {name: _seen(each) for name, each in running.items() if each.seen}
+        self.seen = {name: _seen(each) for name, each in running.items() if self.watching}
         counts = {
             name: emitted[name].sum(dim=(0, 1))
             if name in self.learned
@@ -154,8 +155,10 @@ def _feeds_itself(module: nn.Module) -> bool:
 
 
 def _seen(each: Running) -> dict[str, Tensor]:
-    p = torch.cat([piece["p"] for piece in each.seen])
-    return {"p": p, "theta": each.seen[0]["theta"], "s": torch.cat(each.emitted).detach()}
+    shown = {"s": torch.cat(each.emitted).detach()}
+    if each.seen:
+        shown |= {"p": torch.cat([piece["p"] for piece in each.seen]), "theta": each.seen[0]["theta"]}
+    return shown
 
 
 def _forward(of: Accelerated, name: str, module: nn.Module, each: Running, rows: tuple[int, int]) -> Any:

@@ -1,171 +1,214 @@
-"""All steps of a neuron module in one pass forward and one back, on the CPU, in float32."""
+"""All steps of a neuron module in one pass forward and one back, in float32; its states come and go."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from dataclasses import dataclass
+from math import prod
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import linear
 
-from snndeploy.network.arrays import Array
-from snndeploy.train import time_kernels as kernels
-from snndeploy.train.time_cells import Cells, blank, derivative
+from snndeploy.train.time_cells import Cells
+from snndeploy.train.time_launch import LAUNCHERS
+from snndeploy.train.time_plan import Plan
+from snndeploy.train.time_surrogates import derivative
 
 # cells · steps whose surrogate gradients exist at once
 CHUNK = 2**18
-# cells · steps from which on threads are worth their start
-SHARED = 2**18
 
 
-@cache
-def pool(threads: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(threads, "snndeploy-time")
+@dataclass(eq=False)
+class Call:
+    """One call: what is computed, with which numbers (`table`), for `shape`: (steps, batch, *shape) of cells.
 
+    `seen` takes p and theta.
+    """
 
-def shared(kernel: Callable[..., None], steps: int, cells: int, *args: Any) -> None:
-    """The kernel over all cells, by torch's number of threads where that is worth it."""
-    threads = min(torch.get_num_threads(), -(-cells // kernels.BLOCK)) if steps * cells >= SHARED else 1
-    if threads < 2:
-        kernel(0, cells, *args)
-        return
-    edges = [cells * k // threads for k in range(threads + 1)]
-    list(pool(threads).map(lambda k: kernel(edges[k], edges[k + 1], *args), range(threads)))
+    cells: Cells
+    plan: Plan
+    table: Tensor
+    shape: tuple[int, ...]
+    seen: dict[str, Tensor] | None
 
+    @property
+    def rows(self) -> tuple[int, int]:
+        """Steps and cells."""
+        return self.shape[0], prod(self.shape[1:])
 
-class Scan:
-    """Numbers and membranes of one call: `forward` and `back` move states through some steps."""
+    def empty(self, like: Tensor, rows: int, dtype: torch.dtype = torch.float32) -> Tensor:
+        return torch.empty(rows, self.rows[1], dtype=dtype, device=like.device)
 
-    def __init__(self, cells: Cells, numbers: Array, steps: int, before: Array):
-        self.of, self.numbers, self.before = cells, numbers, before
-        self.cells = numbers.shape[1]
-        self.p = blank(steps, self.cells)
-        self.kept = blank(0 if cells.norse or cells.how[1] else steps, self.cells, torch.uint8)
+    def kept(self, like: Tensor, state: Tensor) -> list[Tensor]:
+        """Room for what is kept; rows of states begin with the first one."""
+        found = []
+        for name, value in self.plan.kept.items():
+            rows = self.rows[0] + self.plan.later(name)
+            each = self.empty(like, rows, torch.int8 if value.kind == "truth" else torch.float32)
+            if self.plan.later(name):
+                each[0] = state[self.plan.rule.states.index(name)]
+            found.append(each)
+        return found
 
-    def forward(self, at: slice, x: Array, fed: Array, state: Array, s: Array) -> None:
-        if self.of.norse:
-            args: Any = (x[at], fed, self.numbers, self.of.how, state, self.p[at], s[at])
-            shared(kernels.norse_forward, len(s[at]), self.cells, *args)
-        else:
-            args = (*self.numbers, self.of.how, state[0], self.p[at], s[at], self.kept[at])
-            shared(kernels.snntorch_forward, len(s[at]), self.cells, x[at], fed, *args)
+    def at(self, kept: list[Tensor], first: int, last: int) -> list[Tensor]:
+        """Those rows of some steps."""
+        return [each[first : last + self.plan.later(n)] for n, each in zip(self.plan.kept, kept, strict=True)]
 
-    def back(self, first: int, of_s: Array, sharp: Array, state: Array, of_x: Array) -> None:
-        if self.of.norse:
-            args: Any = (self.numbers, self.of.how, self.p, state, of_x)
-            shared(kernels.norse_backward, len(sharp), self.cells, first, of_s, sharp, *args)
-        else:
-            args = (*self.numbers, self.of.how, self.p, self.kept, self.before[0], state[0], of_x)
-            shared(kernels.snntorch_backward, len(sharp), self.cells, first, of_s, sharp, *args)
-
-    def sharp(self, first: int, last: int) -> Array:
-        x = torch.from_numpy(self.p[first:last] - self.numbers[self.of.theta])
-        return derivative(self.of.surrogate, x).numpy()
+    def p(self, kept: list[Tensor]) -> Tensor:
+        """p of every step, where it is kept."""
+        for (name, value), each in zip(self.plan.kept.items(), kept, strict=True):
+            if value is self.plan.step.p:
+                return each[1:] if self.plan.later(name) else each
+        raise AssertionError("p is not kept")
 
 
 class OverTime(torch.autograd.Function):
-    """(x, state, weight and bias of the feedback) -> (spikes, state): float32 (steps, batch, *shape), (3, cells)."""
+    """(x, state, weight and bias of the feedback, numbers) -> (s, v, state)."""
 
     @staticmethod
     def forward(
-        ctx: Any,
-        x: Tensor,
-        given: Tensor,
-        weight: Tensor | None,
-        bias: Tensor | None,
-        cells: Cells,
-        numbers: Array,
-        seen: dict[str, Tensor] | None,
-    ) -> tuple[Tensor, Tensor]:
-        steps, batch, *shape = x.shape
-        start = given.detach().numpy()
-        scan, state = Scan(cells, numbers, steps, start), start.copy()
-        flat = x.detach().contiguous().numpy().reshape(steps, -1)
-        s, none = blank(steps, scan.cells), blank(0, scan.cells)
+        ctx: Any, call: Call, x: Tensor, state: Tensor, weight: Tensor | None, bias: Tensor | None, *numbers: Tensor
+    ) -> tuple[Tensor | None, Tensor | None, Tensor]:
+        plan, (steps, cells), batch = call.plan, call.rows, call.shape[1]
+        run = LAUNCHERS[x.device.type]
+        flat = x.detach().contiguous().reshape(steps, cells)
+        after = state.detach().reshape(len(state), cells).clone()
+        own = after[: len(plan.rule.states)]
+        kept = call.kept(x, own)
+        s = call.empty(x, steps if plan.rule.spiking else 0)
+        v = call.empty(x, steps if plan.shown else 0)
+        none = call.empty(x, 0)
         if weight is None:
-            scan.forward(slice(0, steps), flat, none, state, s)
+            run.forward(plan, flat, none, call.table, own, s, v, kept)
         else:
-            before = torch.from_numpy(start[2]).reshape(batch, *shape)
+            before = after[-1]
             for t in range(steps):
-                fed = linear(before, weight, bias).numpy().reshape(1, -1)
-                scan.forward(slice(t, t + 1), flat, fed, state, s)
-                before = torch.from_numpy(s[t]).reshape(batch, *shape)
-            state[2] = s[-1]
-        emitted = torch.from_numpy(s).reshape(x.shape)
-        if seen is not None:
-            theta = torch.from_numpy(numbers[cells.theta]).reshape(batch, *shape)
-            seen |= {"p": torch.from_numpy(scan.p).reshape(x.shape), "theta": theta}
-        ctx.scan = scan
-        ctx.save_for_backward(weight, bias, emitted if weight is not None else None)
-        return emitted, torch.from_numpy(state)
+                fed = linear(before.reshape(batch, *call.shape[2:]), weight, bias).reshape(1, -1)
+                one = slice(t, t + 1)
+                run.forward(plan, flat[one], fed, call.table, own, s[one], v[one], call.at(kept, t, t + 1))
+                before = s[t]
+            after[-1] = before
+        if call.seen is not None and plan.rule.spiking:
+            theta = call.cells.numbers["theta"].detach().to(x.device).expand(call.shape[1:])
+            call.seen |= {"p": call.p(kept).reshape(call.shape), "theta": theta}
+        spikes = s.reshape(call.shape) if plan.rule.spiking else None
+        if plan.back:
+            ctx.call, ctx.shapes = call, [each.shape for each in numbers]
+            ctx.save_for_backward(weight, bias, spikes if weight is not None else None, state, *kept)
+            ctx.set_materialize_grads(False)
+        return spikes, v.reshape(call.shape) if plan.shown else None, after.reshape(state.shape)
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        scan: Scan = ctx.scan
-        weight, bias, emitted = ctx.saved_tensors
-        # with feedback, what later steps give back is added to it
-        given = grads[0].contiguous() if weight is None else grads[0].clone(memory_format=torch.contiguous_format)
-        shape, steps = given.shape, len(given)
-        state = np.array(grads[1].numpy())
+    def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
+        call: Call = ctx.call
+        plan, (steps, cells), shape = call.plan, call.rows, call.shape
+        weight, bias, emitted, first, *kept = ctx.saved_tensors
+        table = call.table
+        run = LAUNCHERS[table.device.type]
+
+        def given(k: int, rows: int) -> Tensor:
+            grad = grads[k]
+            if grad is None:
+                return torch.zeros(rows, cells, device=table.device)
+            return grad.contiguous().reshape(rows, cells)
+
+        of_s = given(0, steps if plan.rule.spiking else 0)
+        of_v = given(1, steps if plan.shown else 0)
+        of_after = given(2, len(first)).clone()
+        of_state = of_after[: len(plan.rule.states)]
+        of_numbers = torch.zeros(len(plan.learned), cells, device=table.device)
+        of_x = call.empty(table, steps)
+        none = call.empty(table, 0)
         if weight is not None:
-            given[-1] += torch.from_numpy(state[2]).reshape(shape[1:])
-        of_s, of_x = given.numpy().reshape(steps, -1), blank(steps, scan.cells)
-        chunk = max(1, CHUNK // scan.cells)
+            # what later steps give back is added to it
+            of_s = of_s.clone()
+            of_s[-1] += of_after[-1]
+        chunk = max(1, CHUNK // cells) if plan.sharpened else steps
+        theta = call.cells.numbers["theta"].detach().to(table.device).expand(shape[1:]) if plan.sharpened else none
         for last in range(steps, 0, -chunk):
-            first = max(0, last - chunk)
-            sharp = scan.sharp(first, last)
-            if weight is None:
-                scan.back(first, of_s, sharp, state, of_x)
-                continue
-            for t in range(last - 1, first - 1, -1):
-                if t + 1 < steps:
-                    given[t] += torch.from_numpy(of_x[t + 1]).reshape(shape[1:]) @ weight
-                scan.back(t, of_s, sharp[t - first : t - first + 1], state, of_x)
+            low = max(0, last - chunk)
+            sharp = none
+            if plan.sharpened:
+                p = call.p(kept)[low:last]
+                sharp = derivative(call.cells.surrogate, p - theta.reshape(-1)).contiguous()
+            for t in range(last - 1, low - 1, -1) if weight is not None else (low,):
+                one = slice(t, t + 1 if weight is not None else last)
+                if weight is not None and t + 1 < steps:
+                    of_s[t] += (of_x[t + 1].reshape(shape[1:]) @ weight).reshape(-1)
+                run.backward(
+                    plan, of_s[one], of_v[one], sharp[one.start - low : one.stop - low], table, of_state, of_numbers,
+                    of_x[one], call.at(kept, one.start, one.stop),
+                )  # fmt: skip
+        arrived = of_x.reshape(shape)
         of_weight = of_bias = None
-        arrived = torch.from_numpy(of_x).reshape(shape)
         if weight is not None:
-            state[2] = (arrived[0] @ weight).numpy().reshape(-1)
-            if ctx.needs_input_grad[2]:
-                before = torch.from_numpy(scan.before[2]).reshape(1, *shape[1:])
-                before = torch.cat([before, emitted[:-1]])
+            of_after[-1] = (arrived[0] @ weight).reshape(-1)
+            before = torch.cat([first[-1:].reshape(1, *shape[1:]), emitted[:-1]])
+            if ctx.needs_input_grad[3]:
                 of_weight = arrived.flatten(0, -2).T @ before.flatten(0, -2)
-            if bias is not None and ctx.needs_input_grad[3]:
+            if bias is not None and ctx.needs_input_grad[4]:
                 of_bias = arrived.flatten(0, -2).sum(0)
-        return arrived, torch.from_numpy(state), of_weight, of_bias, None, None, None
+        sums = dict(zip(plan.learned, of_numbers.reshape(-1, *shape[1:]).sum(1), strict=True))
+        of_each = [
+            sums[name].sum_to_size(size) if name in sums else None
+            for name, size in zip(plan.rule.numbers, ctx.shapes, strict=True)
+        ]
+        return None, arrived, of_after.reshape(first.shape), of_weight, of_bias, *of_each
 
 
 class Running:
-    """A neuron module on its way through time, piece by piece: its states go from one to the next, with gradients."""
+    """A neuron module on its way through time, piece by piece: its states go from one to the next, with gradients.
 
-    def __init__(self, cells: Cells):
-        self.cells = cells
+    Attributes:
+        emitted: what each piece emitted, (steps, batch, *shape). shown: membranes, where `showing` asks for them.
+        seen: p and theta of each piece, where that is watched.
+        state: float32 (states, batch, *shape) behind the last piece; with a matrix, its own spikes last.
+    """
+
+    def __init__(self, cells: Cells, showing: bool = False):
+        self.cells, self.showing = cells, showing or not cells.rule.spiking
         self.emitted: list[Tensor] = []
+        self.shown: list[Tensor] = []
         self.seen: list[dict[str, Tensor]] = []
-        self.numbers: Array | None = None
         self.state: Tensor | None = None
+        self.table: Tensor | None = None
 
-    def advance(self, x: Tensor, watching: bool) -> Tensor:
+    def begin(self, batch: int, shape: tuple[int, ...], device: Any) -> Tensor:
+        """The states before the first step."""
+        states = self.cells.rule.states
+        rows = torch.zeros(len(states) + (self.cells.feedback is not None), batch, *shape, device=device)
+        for k, name in enumerate(states):
+            start = self.cells.rule.start(name)
+            if start is not None:
+                rows[k] = self.cells.numbers[start].detach().to(device)
+        return rows
+
+    def advance(self, x: Tensor, watching: bool = False) -> Tensor:
         """What it emits; x: float32 (steps, batch, *shape)."""
         cells = self.cells
         if cells.entry is not None:
             x = linear(x, cells.entry)
-        if self.numbers is None or self.state is None:
-            self.numbers = cells.tiled(x.shape[1], tuple(x.shape[2:]))
-            # v (v_leak in Norse), i and what was emitted, before the first step
-            self.state = torch.zeros(3, self.numbers.shape[1])
-            if cells.norse:
-                self.state[0] = torch.from_numpy(self.numbers[2])
+        batch, shape = x.shape[1], tuple(x.shape[2:])
+        if self.state is None:
+            self.state = self.begin(batch, shape, x.device)
+        if self.table is None:
+            self.table = LAUNCHERS[x.device.type].numbers(cells.table(shape, x.device), batch)
         weight, bias = cells.feedback or (None, None)
+        numbers = [cells.numbers[name].to(x.device) for name in cells.rule.numbers]
+        learned = (each is not None and each.requires_grad for each in (x, self.state, weight, bias, *numbers))
+        back = torch.is_grad_enabled() and any(learned)
+        plan = Plan(cells.rule, cells.learned if back else (), self.showing, back, watching, cells.kind)
         seen: dict[str, Tensor] | None = {} if watching else None
-        with torch.set_grad_enabled(torch.is_grad_enabled() and cells.differentiable):
-            given: Any = (x, self.state, weight, bias, cells, self.numbers, seen)
-            found: tuple[Tensor, Tensor] = OverTime.apply(*given)  # type: ignore[no-untyped-call]
-        out, self.state = found
+        call = Call(cells, plan, self.table, tuple(x.shape), seen)
+        given: Any = (call, x, self.state, weight, bias, *numbers)
+        s, v, self.state = OverTime.apply(*given)  # type: ignore[no-untyped-call]
+        if s is not None and not cells.differentiable:
+            s = s.detach()
+        out: Tensor = v if s is None else s
         self.emitted.append(out)
-        if seen is not None:
+        if self.showing:
+            self.shown.append(v)
+        if seen:
             self.seen.append(seen)
         return out

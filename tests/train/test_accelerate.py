@@ -17,7 +17,7 @@ from snndeploy.train.data import Data
 from snndeploy.train.forwards import accelerated, forward_of
 from snndeploy.train.loop import train
 from snndeploy.train.settings import Settings
-from snndeploy.train.time_cells import check_surrogate
+from snndeploy.train.time_surrogates import check_surrogate
 
 STEPS, SIZE = 17, 12
 
@@ -115,6 +115,33 @@ def test_resets_of_snntorch(form, mechanism, delay):
     torch.manual_seed(1)
     _, slow = agree(nn.Sequential(*layers(neuron(SIZE), neuron(4))))
     assert form == "Leaky" or "1.recurrent.weight" in slow
+
+
+@pytest.mark.parametrize("delay", [True, False])
+@pytest.mark.parametrize("mechanism", ["subtract", "zero"])
+@pytest.mark.parametrize("form", ["Synaptic", "RSynaptic", "Lapicque", "Leaky", "RLeaky"])
+def test_numbers_that_learn(form, mechanism, delay):
+    if form in ("Lapicque", "RSynaptic") and not delay:
+        pytest.skip("it has no such setting, or refuses it")
+    how = {"reset_mechanism": mechanism, "threshold": 0.7, "init_hidden": True, "learn_threshold": True}
+    how |= {} if form == "Lapicque" else {"learn_beta": True, "beta": torch.linspace(0.5, 0.95, SIZE)}
+    how |= {} if form == "Lapicque" else {"reset_delay": delay}
+    how |= {"alpha": torch.tensor([0.6]), "learn_alpha": True} if "Synaptic" in form else {}
+    one_to_one = {"all_to_all": False, "V": torch.linspace(-0.5, 0.5, SIZE)}
+    made = {
+        "Lapicque": lambda: snn.Lapicque(R=2, C=3.0, time_step=0.8, **how),
+        "Leaky": lambda: snn.Leaky(**how),
+        "RLeaky": lambda: snn.RLeaky(**how, **one_to_one),
+        "Synaptic": lambda: snn.Synaptic(**how),
+        "RSynaptic": lambda: snn.RSynaptic(**how, linear_features=SIZE),
+    }
+    torch.manual_seed(1)
+    _, slow = agree(nn.Sequential(*layers(made[form](), leaky(learn_beta=True))))
+    wanted = {"Lapicque": {"threshold"}, "Leaky": {"threshold", "beta"}, "RLeaky": {"threshold", "beta"}}
+    wanted |= {"RSynaptic": {"threshold", "alpha", "beta", "recurrent.weight", "recurrent.bias"}}
+    wanted |= {"Synaptic": {"threshold", "alpha", "beta"}}
+    assert {f"1.{name}" for name in wanted[form]} <= slow.keys()
+    assert "3.beta" in slow
 
 
 @pytest.mark.parametrize("method", ["super", "tanh", "triangle", "circ", "heavi_erfc", "heaviside"])
@@ -264,10 +291,8 @@ def test_the_check_draws_nothing_and_leaves_no_gradient():
 
 
 REFUSED = {
-    "learning beta": (lambda: leaky(learn_beta=True), "SD846 1: its beta learns"),
-    "learning threshold": (lambda: leaky(learn_threshold=True), "threshold learns"),
-    "graded": (lambda: leaky(graded_spikes_factor=2.0), "graded_spikes_factor is not 1"),
-    "Synaptic": (lambda: snn.Synaptic(alpha=0.5, beta=0.8, init_hidden=True), "Synaptic has no kernel"),
+    "graded": (lambda: leaky(graded_spikes_factor=2.0), "SD846 1: its graded_spikes_factor is not 1"),
+    "Alpha": (lambda: snn.Alpha(alpha=0.9, beta=0.8, init_hidden=True, reset_mechanism="zero"), "Alpha has no kernel"),
     "stochastic": (lambda: leaky(spike_grad=surrogate.SSO()), "surrogate gradient|spike_grad"),
 }
 
@@ -281,7 +306,7 @@ def test_refused_by_name(case):
 
 
 def test_everything_that_is_refused_is_said_at_once():
-    module = nn.Sequential(*layers(leaky(learn_beta=True), leaky(graded_spikes_factor=2.0)))
+    module = nn.Sequential(*layers(leaky(graded_spikes_factor=3.0), leaky(graded_spikes_factor=2.0)))
     with pytest.raises(SnnDeployError) as problem:
         train(module, learning(), epochs=1, accelerate=True)
     assert [each.where for each in problem.value.findings] == ["1", "3"]
@@ -336,7 +361,8 @@ def test_the_check_sees_another_gradient():
         real = time_neurons.derivative
         patch.setattr(time_neurons, "derivative", lambda *args: 1.01 * real(*args))
 
-    found = wrong(nn.Sequential(*layers(leaky(), leaky())), change)
+    each = leaky(spike_grad=surrogate.sigmoid(slope=4))
+    found = wrong(nn.Sequential(*layers(each, leaky())), change)
     assert {each.code for each in found} == {"SD846"}
     assert "parameter '0.weight'" in {each.where for each in found}
 
@@ -345,8 +371,8 @@ def test_the_check_sees_other_spikes():
     from snndeploy.train import time_cells
 
     def change(patch):
-        real = time_cells.Cells.tiled
-        patch.setattr(time_cells.Cells, "tiled", lambda self, *args: real(self, *args) * np.float32(0.99))
+        real = time_cells.Cells.table
+        patch.setattr(time_cells.Cells, "table", lambda self, *args: real(self, *args) * 0.99)
 
     found = wrong(nn.Sequential(*layers(leaky(), leaky())), change)
     assert found[0].where == "population '1'"
@@ -366,7 +392,7 @@ def test_a_sample_with_a_tie_is_left_out(margin):
         left.append(given["input"].shape[1])
         if len(left) == 1:
             seen = self.seen["1"]
-            seen["s"] = seen["s"].clone()
+            seen["s"], seen["p"] = seen["s"].clone(), seen["p"].clone()
             seen["s"][5, 2, 3] = 1 - seen["s"][5, 2, 3]
             seen["p"][5, 2, 3] = seen["theta"][2, 3] + margin
         return signals

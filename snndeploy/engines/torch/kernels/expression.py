@@ -35,6 +35,9 @@ class Value:
     def __mul__(self, other: Value | int) -> Value:
         return self._with("*", other)
 
+    def __truediv__(self, other: Value | int) -> Value:
+        return self._with("/", other)
+
     def __lshift__(self, other: Value | int) -> Value:
         return self._with("<<", other)
 
@@ -70,6 +73,11 @@ def where(condition: Value, yes: Value | int, no: Value | int) -> Value:
     kind = yes.kind if isinstance(yes, Value) else no.kind if isinstance(no, Value) else "whole"
     both = [each if isinstance(each, Value) else constant(each, kind) for each in (yes, no)]
     return Value("where", kind, (condition, *both))
+
+
+def spike(p: Value, threshold: Value) -> Value:
+    """1 above the threshold, else 0, with the derivative of a surrogate: see `train.adjoint`."""
+    return Value("spike", "real", (p, threshold))
 
 
 def least(a: Value, b: Value | int) -> Value:
