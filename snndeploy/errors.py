@@ -189,6 +189,13 @@ CODES: dict[str, str] = {
     "SD844": "training lost its numbers",
     "SD845": "a module could not be deployed after training",
     "SD846": "training cannot be accelerated",
+    # data
+    "SD880": "data is not there",
+    "SD881": "a file of data is damaged",
+    "SD882": "the time axis of data is lost",
+    "SD883": "what was fetched is not the published file",
+    "SD884": "an event lies beyond its sensor",
+    "SD885": "a package that reads data is missing",
     "SD899": "something unforeseen happened",
 }
 

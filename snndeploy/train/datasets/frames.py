@@ -1,0 +1,63 @@
+"""Events -> counts per step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from snndeploy.errors import Finding, raise_errors
+from snndeploy.network.arrays import Array
+from snndeploy.train.datasets.events import Events
+
+# less than this share of the steps with an event, in every recording, is a mistake of units
+FEWEST_STEPS = 2
+
+
+def counts(recordings: Sequence[Events], steps: int, window: int | None = None, polarities: int = 2) -> Array:
+    """How many events fell on each pixel in each step; what comes after the last step is left out.
+
+    c[k, i, p, y, x] = number of events of recording i with floor(t / window) = k
+
+    Args:
+        window: µs per step; None: each recording's own duration in `steps` equal parts, as tonic's `n_time_bins`.
+        polarities: 2, or 1 to add both up.
+
+    Returns:
+        uint8 (steps, recording, polarities, height, width), where no count exceeds 255, else uint16.
+
+    Raises:
+        SnnDeployError SD882: nearly all events of several recordings fall into one step, as they do where times in
+            seconds are read as microseconds or dt is 1. SD807: recordings of several sensors.
+    """
+    sizes = {(each.width, each.height) for each in recordings}
+    if len(sizes) != 1:
+        fix = "name the size of the sensor"
+        raise_errors([Finding("SD807", "recordings", f"they are of sizes {sorted(sizes)}; one is needed", fix)])
+    ((width, height),) = sizes
+    shape = (steps, len(recordings), polarities, height, width)
+    found = np.zeros(shape, np.uint16)
+    used = []
+    for i, each in enumerate(recordings):
+        span = window or max(1, -(-(each.duration + 1) // steps))
+        step = each.t // span
+        inside = step < steps
+        plane = each.p[inside].astype(np.int64) if polarities == 2 else 0
+        at = ((step[inside] * polarities + plane) * height + each.y[inside]) * width + each.x[inside]
+        found[:, i] = np.bincount(at, minlength=steps * polarities * height * width).reshape(steps, *shape[2:])
+        used.append(len(np.unique(step[inside])))
+    refuse_collapsed(used, [len(each) for each in recordings], steps)
+    return found.astype(np.uint8) if found.size and found.max() <= 255 else found
+
+
+def refuse_collapsed(steps_used: Sequence[int], events_each: Sequence[int], steps: int) -> None:
+    """SD882 where the time axis is lost: several steps, several events, and all of them in one step.
+
+    Args:
+        steps_used: per recording, how many steps hold an event. events_each: how many events it has.
+    """
+    told = [used for used, many in zip(steps_used, events_each, strict=True) if many >= 2 * FEWEST_STEPS]
+    if steps >= FEWEST_STEPS and told and max(told) < FEWEST_STEPS:
+        what = f"all events of each of {len(told):,} recordings fall into one of {steps} steps, so time is lost"
+        fix = "give the step in the unit of the times (times in seconds need dt in seconds, 1e-3 rather than 1)"
+        raise_errors([Finding("SD882", "time axis", what, fix)])

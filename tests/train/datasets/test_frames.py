@@ -1,0 +1,123 @@
+"""Events -> counts per step."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from snndeploy.errors import SnnDeployError
+from snndeploy.train.datasets.event_data import nmnist, recorded, saccades, shd, spike_counts
+from snndeploy.train.datasets.event_files import read_events
+from snndeploy.train.datasets.events import Events, events
+from snndeploy.train.datasets.frames import counts
+
+SHARED = Path(__file__).resolve().parents[4] / "shared" / "data"
+needs_nmnist = pytest.mark.skipif(not (SHARED / "nmnist").is_dir(), reason="../shared/data/nmnist is not here")
+
+
+def recording(t, x, y, p, size=(3, 2)) -> Events:
+    return events(np.array(t), np.array(x), np.array(y), np.array(p), size, "made")
+
+
+@given(
+    rows=st.lists(st.tuples(st.integers(0, 99), st.integers(0, 2), st.integers(0, 1), st.booleans()), max_size=40),
+    steps=st.integers(1, 8),
+    window=st.integers(1, 30),
+)
+def test_every_event_is_counted_once_where_it_fell(rows, steps, window):
+    spread = [*rows, (0, 0, 0, True), (window, 0, 0, True)]
+    found = counts([recording(*zip(*spread, strict=True))], steps, window)
+    wanted = np.zeros((steps, 1, 2, 2, 3), int)
+    for t, x, y, p in spread:
+        if t // window < steps:
+            wanted[t // window, 0, int(p), y, x] += 1
+    np.testing.assert_array_equal(found, wanted)
+    one = counts([recording(*zip(*spread, strict=True))], steps, window, polarities=1)
+    np.testing.assert_array_equal(one[:, :, 0], wanted.sum(axis=2))
+
+
+@pytest.mark.skipif(not (SHARED / "events").is_dir(), reason="../shared/data/events is not here")
+def test_windows_are_those_of_tonic():
+    transforms = pytest.importorskip("tonic.transforms")
+    io = pytest.importorskip("tonic.io")
+    path = str(SHARED / "events" / "sample_nmnist.bin")
+    theirs = io.read_mnist_file(path, dtype=io.events_struct)
+    made = transforms.ToFrame(sensor_size=(34, 34, 2), time_window=3000, start_time=0)(theirs)
+    found = counts([read_events(path)], len(made), 3000)
+    np.testing.assert_array_equal(found[:, 0], made)
+
+
+def test_a_time_axis_in_one_step_is_refused():
+    # seconds, read as if they were steps of 1: everything lands in the first
+    spikes = [np.array([0.1, 0.2, 0.5, 0.9])] * 3
+    channels = [np.array([0, 1, 2, 3])] * 3
+    with pytest.raises(SnnDeployError, match=r"SD882 .*all events of each of 3 recordings fall into one of 100 steps"):
+        spike_counts(spikes, channels, 100, 1.0, 4)
+    assert spike_counts(spikes, channels, 100, 0.01, 4).sum() == 12
+
+
+def test_a_channel_beyond_the_last_is_refused():
+    with pytest.raises(SnnDeployError, match=r"SD884 .*channel 700, the last one is 699"):
+        spike_counts([np.array([0.1, 0.2])], [np.array([0, 700])], 10, 0.1, 700)
+
+
+def test_shd_files_are_read(tmp_path):
+    import h5py
+
+    for part, label in (("train", 3), ("test", 19)):
+        with h5py.File(tmp_path / f"shd_{part}.h5", "w") as file:
+            kind = h5py.vlen_dtype(np.float16)
+            times = file.create_dataset("spikes/times", (2,), kind)
+            units = file.create_dataset("spikes/units", (2,), h5py.vlen_dtype(np.int32))
+            times[0], times[1] = np.array([0.0, 0.5, 1.0], np.float16), np.array([0.25], np.float16)
+            units[0], units[1] = np.array([0, 699, 7]), np.array([1])
+            file["labels"] = np.array([label, 0])
+    data = shd(100, tmp_path)
+    assert data.train.shape == (100, 2, 700)
+    assert np.argwhere(data.train).tolist() == [[0, 0, 0], [17, 1, 1], [35, 0, 699], [71, 0, 7]]
+    assert data.test_labels.tolist() == [19, 0]
+
+
+def test_missing_data_says_what_to_put_where(tmp_path, monkeypatch):
+    monkeypatch.setenv("SNNDEPLOY_DATA", str(tmp_path))
+    with pytest.raises(SnnDeployError, match=r"SD880 .*put shd_train\.h5 and shd_test\.h5 \(unpacked\) into .*shd"):
+        shd()
+    with pytest.raises(SnnDeployError, match=r"SD880 .*Train\.zip and Test\.zip"):
+        nmnist()
+
+
+@needs_nmnist
+def test_nmnist_of_an_archive_is_split_and_kept(tmp_path):
+    source = SHARED / "nmnist" / "nmnist_train_1000.zip"
+    data = recorded(source, 10, size=(34, 34), cache=tmp_path)
+    assert data.train.shape == (10, 800, 2, 34, 34)
+    assert data.test.shape[1] == len(data.test_labels) == 200
+    assert np.bincount(data.test_labels).min() >= 15
+    (kept,) = tmp_path.glob("events-*.npz")
+    again = recorded(source, 10, size=(34, 34), cache=tmp_path)
+    np.testing.assert_array_equal(again.train, data.train)
+    # a file that was cut off is made again
+    kept.write_bytes(kept.read_bytes()[:1000])
+    np.testing.assert_array_equal(recorded(source, 10, size=(34, 34), cache=tmp_path).test, data.test)
+
+
+def test_simulated_saccades_look_like_recorded_ones():
+    data = saccades(15, train=20, test=5)
+    assert data.train.shape == (15, 20, 2, 34, 34)
+    on, off = data.train[:, :, 0].sum(), data.train[:, :, 1].sum()
+    # what gets brighter gets darker again: both polarities are alike, as in the recordings
+    assert 0.7 < on / off < 1.4
+    assert (data.train.sum(axis=(0, 2, 3, 4)) > 100).all()
+
+
+def test_a_picture_that_does_not_change_sends_nothing():
+    from snndeploy.train.datasets.saccades import saccade_frames
+
+    grey = np.full((1, 28, 28), 0.5)
+    found = saccade_frames(grey, 10)
+    assert found[:, :, :, 10:20, 10:20].sum() == 0
+    assert found.sum() > 0
