@@ -51,6 +51,8 @@ CODES: dict[str, str] = {
     "SD210": "data that comes with the package is missing",
     "SD211": "all weights of a projection are zero",
     "SD212": "different settings of neurons take cores",
+    "SD250": "spike rates do not fit the network",
+    "SD251": "an arrangement of cores is not offered",
     "SD260": "a placement does not belong to a network",
     "SD261": "a run of cores has no engine time",
     "SD262": "a sum that is rounded would come from several cores",

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from snndeploy.network import Network
     from snndeploy.network.network import Decision, InputKinds
     from snndeploy.placement import Placement
+    from snndeploy.placement.rates import Given as Rates
     from snndeploy.quantize import Certificate
     from snndeploy.shards import Evaluation
     from snndeploy.targets import Target
@@ -428,15 +429,24 @@ def budget(
     return measure(net, made, _events(net, data), labels, engine, continuous)
 
 
-def place(network: Network, target: str | Target) -> Placement:
-    """Which core holds which neurons, axons and synapses.
+def place(
+    network: Network, target: str | Target, *, rates: Rates = None, arrange: str = "metis", seed: int = 0
+) -> Placement:
+    """Which core holds which neurons, axons and synapses, and where on the mesh it lies.
+
+    Args:
+        rates: what the arrangement of cores is chosen for: the trace of a run, spikes per neuron and step, or a mapping
+            of them by name of input and population; None: every neuron alike.
+        arrange: "metis": METIS and swaps; "greedy"; "rows".
+        seed: of "metis"; the same one gives the same placement.
 
     Raises:
+        SnnDeployError SD250, SD251: the rates do not fit the network, or there is no such arrangement.
         VerdictError SD2xx: it does not fit; every limit that is exceeded is named.
     """
     from snndeploy.placement import place as on_cores
 
-    return on_cores(network, _target(target))
+    return on_cores(network, _target(target), rates=rates, arrange=arrange, seed=seed)
 
 
 def run(

@@ -13,11 +13,13 @@ from snndeploy.network import spec
 from snndeploy.network.arrays import Array
 from snndeploy.network.network import Network
 from snndeploy.placement import rules
+from snndeploy.placement.arrange import arrange as arranged
 from snndeploy.placement.axons import Load, Wires, load, placement_order, wires
 from snndeploy.placement.plan import Placement
+from snndeploy.placement.rates import Given
 from snndeploy.placement.settings import Settings, limits, settings
-from snndeploy.placement.sites import in_rows
 from snndeploy.placement.tally import cores, tally
+from snndeploy.placement.traffic import traffic
 from snndeploy.quantize import rules as target_rules
 from snndeploy.targets import Target
 from snndeploy.targets import load as load_target
@@ -25,7 +27,9 @@ from snndeploy.targets import load as load_target
 Into = Mapping[str, tuple[Wires, ...]]
 
 
-def place(network: Network, target: str | Path | Target) -> Placement:
+def place(
+    network: Network, target: str | Path | Target, *, rates: Given = None, arrange: str = "metis", seed: int = 0
+) -> Placement:
     """Assigns every neuron to a core, none of them above a limit of the target.
 
     Populations are taken in the network's order, the neurons of an image place by place (all channels of a place
@@ -36,8 +40,17 @@ def place(network: Network, target: str | Path | Target) -> Placement:
     and take no output axon. The neurons of a core need no more different thresholds and decays than it has settings;
     a warning says if they need cores for that alone.
 
+    Cores are laid onto tiles and chips so that few spikes go far; see `arrange.arrange`.
+
+    Args:
+        rates: spikes per neuron and step: a trace, a number, or numbers by name of input and population; None: every
+            neuron alike.
+        arrange: "rows", "greedy" or "metis".
+        seed: of "metis".
+
     Raises:
         SnnDeployError: the network is not in the integer form, or the target cannot hold it (delays, resets).
+        SnnDeployError SD250, SD251: the rates do not fit, or there is no such arrangement.
         VerdictError SD203: something does not fit into any core; all of it at once.
     """
     chip = load_target(target)
@@ -60,7 +73,10 @@ def place(network: Network, target: str | Path | Target) -> Placement:
     if len(filled) > chip.chip.cores.value:
         what = f"it needs {len(filled):,} cores, a chip of {chip.name} has {chip.chip.cores.value:,}"
         notes.append(Finding("SD205", "network", what, "use several chips, or a smaller network", "warning"))
-    return Placement(chip.name, chip.chip.cores.value, filled, core_of, in_rows(len(filled), chip), tuple(notes))
+    moved = traffic(network, core_of, rates)
+    where = arranged(moved.between, chip, arrange, seed)
+    how = f"{arrange}, spike rates {moved.said}"
+    return Placement(chip.name, chip.chip.cores.value, filled, core_of, where, how, tuple(notes))
 
 
 @dataclass

@@ -44,6 +44,7 @@ class Placement:
         core_of: core of each neuron by population, int64 (neurons,), neurons in row-major order.
         sites: int64 (cores, 3), where each core lies: number of its chip, x and y of its tile on that chip. Several
             cores share a tile.
+        arranged: how sites were chosen, and where the spike rates behind it come from.
         findings: worth knowing; what does not fit at all is raised instead.
     """
 
@@ -52,6 +53,7 @@ class Placement:
     cores: tuple[Core, ...]
     core_of: Mapping[str, Array]
     sites: Array
+    arranged: str
     findings: tuple[Finding, ...] = field(default=())
 
     @property
@@ -84,6 +86,7 @@ class Placement:
             "chips": self.chips,
             "core": [{**vars(c), "populations": dict(c.populations), "share": dict(c.share)} for c in self.cores],
             "core_of": {name: cores.tolist() for name, cores in self.core_of.items()},
+            "arranged": self.arranged,
             "sites": self.sites.tolist(),
             "findings": [each.as_dict() for each in self.findings],
         }
@@ -94,4 +97,6 @@ class Placement:
         head = f"{len(self.cores)} of {self.chip_cores} cores of {self.target}"
         if self.chips > 1:
             head = f"{len(self.cores)} cores on {self.chips} chips of {self.target}, {self.chip_cores} cores each"
+        if len(self.cores) > 1:
+            head += f"; arranged: {self.arranged}"
         return "\n".join([head, *lines, *map(str, self.findings)])
