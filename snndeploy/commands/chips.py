@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from snndeploy.commands import options as opt
 from snndeploy.commands.models import describe
 from snndeploy.commands.output import progress, say, show
+from snndeploy.errors import error
+
+if TYPE_CHECKING:
+    from snndeploy.engines import Trace
+    from snndeploy.network import Network
 
 Calibration = Annotated[
     Path | None, typer.Option("--calibration", help=".npy or .npz, (time, batch, *shape): typical input.")
@@ -75,13 +80,42 @@ def quantize(
 
 
 @opt.reads
-def place(model: opt.Model, target: opt.Target, reading: opt.Reading = opt.UNSAID, json: opt.Json = False) -> None:
+def place(
+    model: opt.Model,
+    target: opt.Target,
+    data: Annotated[
+        Path | None, typer.Option("--data", help=".npy or .npz, (time, batch, *shape): run, to measure spike rates.")
+    ] = None,
+    rates: Annotated[
+        str | None, typer.Option("--rates", help="Expected spikes per neuron and step: 0.1, or x=0.2,hidden=0.05.")
+    ] = None,
+    arrange: Annotated[str, typer.Option("--arrange", help="Of cores on the mesh: metis, greedy or rows.")] = "metis",
+    seed: Annotated[int, typer.Option("--seed", help="Of metis.")] = 0,
+    reading: opt.Reading = opt.UNSAID,
+    json: opt.Json = False,
+) -> None:
     """Put an integer network on the cores of a target; exit code 1 if it does not fit."""
     from snndeploy import targets, verbs
 
     chip = targets.load(target)
-    plan = verbs.place(reading.of(model), chip)
+    net = reading.of(model)
+    known: Any = opt.rates(rates)
+    if data is not None:
+        if rates is not None:
+            raise error("SD800", "--rates", "it is given beside --data", "give one of them")
+        known = measured(net, data, json)
+    plan = verbs.place(net, chip, rates=known, arrange=arrange, seed=seed)
     show({"model": str(model), **plan.as_dict()}, json, str(plan))
+
+
+def measured(net: Network, data: Path, as_json: bool, record: tuple[str, ...] = ("spikes",)) -> Trace:
+    """A run on data, for the spikes of all populations."""
+    from snndeploy import verbs
+    from snndeploy.files import inputs_of, load_arrays
+
+    samples = load_arrays(data, "data file")
+    with progress("run", as_json) as update, inputs_of(data):
+        return verbs.run(net, samples, engine="torch", record=record, progress=update)
 
 
 COMMANDS = (quantize, place)

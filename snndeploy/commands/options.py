@@ -142,6 +142,24 @@ def by_name(option: str, text: str | None, values: tuple[str, ...]) -> str | dic
     return {name.strip(): choice(option, value.strip(), values) for name, _, value in pairs}
 
 
+def rates(text: str | None) -> float | dict[str, float] | None:
+    """ "0.1" -> 0.1; "x=0.2,hidden=0.05" -> {"x": 0.2, "hidden": 0.05}.
+
+    Raises:
+        SnnDeployError SD800: one is no number.
+    """
+    if text is None:
+        return None
+    pairs = [each.rpartition("=") for each in words(text)]
+    try:
+        found = {name.strip(): float(value) for name, _, value in pairs}
+    except ValueError:
+        raise error("SD800", f"--rates {text}", "a rate is no number", "--rates 0.1, or x=0.2,hidden=0.05") from None
+    if "" in found and len(pairs) > 1:
+        raise error("SD800", f"--rates {text}", "a rate names no input or population", "--rates x=0.2,hidden=0.05")
+    return found.get("", found)
+
+
 def encodings(given: Iterable[str] | None) -> str | dict[str, str] | None:
     """["rate"] -> "rate"; ["x=rate", "y=graded:bits=4"] -> {"x": "rate", "y": "graded:bits=4"}.
 

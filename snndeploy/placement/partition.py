@@ -16,11 +16,16 @@ from snndeploy.targets import Target
 HEAVIEST = 10_000
 # rounds over all chips, in which each is improved beside the others as they lie
 ROUNDS = 3
+# runs of METIS where there are few cores
+STARTS = 8
+# sites of a machine over all of which swaps are looked for, borders of chips or not
+WHOLE = 512
 
 
 def optimised(both: Any, target: Target, seed: int) -> Array:
-    """Site number of each core, int64 (cores,): the better of two starts, METIS and greedy, both improved by swaps."""
-    starts = (greedy(both, target), _by_metis(both, target, seed))
+    """Site number of each core, int64 (cores,): the best of greedy and several runs of METIS, all improved by swaps."""
+    runs = max(1, min(STARTS, 256 // both.shape[0]))
+    starts = [greedy(both, target), *(_by_metis(both, target, seed + i) for i in range(runs))]
     found = [_improved(both, start, target) for start in starts]
     return min(found, key=lambda number: cost(both, number, target))
 
@@ -47,8 +52,7 @@ def parts(both: Any, sizes: Array, seed: int) -> Array:
     wanted = (np.asarray(sizes, float) / np.sum(sizes)).tolist()
     _, part = pymetis.part_graph(
         len(sizes),
-        xadj=both.indptr.tolist(),
-        adjncy=both.indices.tolist(),
+        pymetis.CSRAdjacency(both.indptr.tolist(), both.indices.tolist()),
         eweights=np.asarray(weight, int).tolist(),
         tpwgts=wanted,
         options=settings,
@@ -116,7 +120,7 @@ def _chips_beside_each_other(both: Any, part: Array, chips: int, target: Target)
 
 
 def _improved(both: Any, number: Array, target: Target) -> Array:
-    """Swaps on each chip, where the others are as they lie, until a round helps no more."""
+    """Swaps on each chip, where the others are as they lie, until a round helps no more; then over all chips."""
     per = target.chip.cores.value
     number = number.copy()
     chips = np.unique(number // per)
@@ -124,15 +128,22 @@ def _improved(both: Any, number: Array, target: Target) -> Array:
         moved = False
         for chip in chips:
             mine = np.flatnonzero(number // per == chip)
-            here = sites(chip * per + np.arange(per), target)
-            rows = both[mine]
-            beside = np.setdiff1d(np.unique(rows.indices), mine)
-            outside = rows[:, beside] @ distance(sites(number[beside], target)[:, None], here[None], target)
-            inner = rows[:, mine].toarray()
-            apart = distance(here[:, None], here[None], target).astype(float)
-            after = improved(inner, apart, np.asarray(outside, float), number[mine] % per) + chip * per
+            beside = np.setdiff1d(np.unique(both[mine].indices), mine)
+            after = _swapped(both, number, mine, beside, chip * per + np.arange(per), target)
             moved |= not np.array_equal(after, number[mine])
             number[mine] = after
         if not moved:
             break
+    if len(chips) > 1 and len(chips) * per <= WHOLE:
+        everywhere = (chips[:, None] * per + np.arange(per)).ravel()
+        number = _swapped(both, number, np.arange(len(number)), np.arange(0), everywhere, target)
     return number
+
+
+def _swapped(both: Any, number: Array, mine: Array, beside: Array, free: Array, target: Target) -> Array:
+    """New site numbers of the cores `mine`, of `free`, while those `beside` them stay."""
+    rows, here = both[mine], sites(free, target)
+    outside = rows[:, beside] @ distance(sites(number[beside], target)[:, None], here[None], target)
+    apart = distance(here[:, None], here[None], target).astype(float)
+    at = improved(rows[:, mine].toarray(), apart, np.asarray(outside, float), np.searchsorted(free, number[mine]))
+    return np.asarray(free[at])
