@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         to_norse,
         to_snntorch,
         train,
+        verify,
         write,
     )
 
@@ -55,6 +56,7 @@ __all__ = [
     "to_norse",
     "to_snntorch",
     "train",
+    "verify",
     "write",
 ]
 

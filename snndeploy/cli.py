@@ -25,6 +25,7 @@ from snndeploy.commands import (
     traces,
     train,
     training,
+    verifying,
 )
 from snndeploy.errors import Finding, SnnDeployError
 
@@ -35,7 +36,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-GROUPS = (models, convert, exporting, chips, methods, proofs, train, training, traces, system)
+GROUPS = (models, convert, exporting, chips, methods, proofs, train, training, traces, verifying, system)
 for group in GROUPS:
     for command in group.COMMANDS:
         summary = (command.__doc__ or "").split(";")[0].rstrip(".")

@@ -166,6 +166,8 @@ CODES: dict[str, str] = {
     "SD703": "two traces have different inputs",
     "SD704": "a lag does not fit",
     "SD720": "a tier is not one",
+    "SD721": "a verification cannot be run",
+    "SD722": "a recording does not fit",
     # commands, files and arguments
     "SD800": "a command is not used as it should be",
     "SD801": "a file or a model cannot be found",

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from snndeploy.conform import Comparison
     from snndeploy.conform.budget import Budget
+    from snndeploy.conform.tiers import Tolerances
+    from snndeploy.conform.verification import Verification
     from snndeploy.deliver import Delivered
     from snndeploy.encoding.names import Named
     from snndeploy.engines import Trace
@@ -586,6 +588,49 @@ def compare(a: Trace | Path, b: Trace | Path) -> Comparison:
     from snndeploy.shards import compare_files
 
     return compare_files(a, b)
+
+
+def verify(
+    network: Network,
+    data: Any,
+    engines: str | Iterable[str] = "all",
+    labels: Any = None,
+    require: str = "ties",
+    *,
+    recordings: Mapping[str, Any] | None = None,
+    leaks: bool = True,
+    tolerances: Tolerances | None = None,
+    progress: Callable[..., None] | None = None,
+) -> Verification:
+    """Runs a network on several engines and compares each with each: a matrix of tiers, engine × engine.
+
+    The tiers, from the strongest: "state-identical", "spike-identical", "ties" (identical but for proven ties), "lag"
+    (up to a constant lag per population), "jitter", "rate", "decision", "different"; `conform.tiers.DEFINITIONS` says
+    what each means. Where two runs differ by more than ties, the verdict holds a diagnosis. Samples are also run in
+    another order and alone, so that none depends on its neighbours.
+
+    Args:
+        data: as for `run`; all of it is held in memory (`compare_engines` goes over a data set in shards).
+        engines: "all": those that are installed and take the network, the others are named; or names.
+        labels: whole numbers (samples,), the class of each sample, for accuracies and McNemar's test.
+        require: the tier that every pair must reach for `.agrees`.
+        recordings: what other simulators gave for the same input, by name: a trace, a file (see `conform.recording`),
+            or (file, population).
+        leaks: run samples in another order and alone.
+        tolerances: what "jitter" and "rate" allow.
+        progress: called with (done, total, text).
+
+    Raises:
+        MissingEngineError: an engine that was named is not installed.
+        SnnDeployError SD720: no such tier. SD721: no engine takes the network, or the traces do not fit into memory.
+            SD722: a recording does not fit. Else as `run`.
+    """
+    from snndeploy.conform.tiers.definition import tier_named
+    from snndeploy.conform.verify import verify as run_all
+
+    tell = progress or (lambda done, total, text=None: None)
+    required = tier_named(require)
+    return run_all(network, _events(network, data), engines, labels, required, recordings, leaks, tolerances, tell)
 
 
 def _events(network: Network, data: Any) -> Any:

@@ -116,10 +116,35 @@ class Verification:
         lines = [head, *("  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows)]
         lines += [f"not here: {name}: {why}" for name, why in self.missing.items()]
         lines += [f"refused: {name}: {why}" for name, why in self.refused.items()]
-        lines += [f"state between samples, {name}: {each}" for name, each in self.leaks.items()]
+        lines += self._decisions()
+        alike: dict[str, list[str]] = {}
+        for name, leak in self.leaks.items():
+            alike.setdefault(str(leak), []).append(name)
+        lines += [f"state between samples, {', '.join(names)}: {text}" for text, names in alike.items()]
         for (a, b), each in self.verdicts.items():
             if each.tier not in ("state-identical", "spike-identical"):
                 lines.append(f"\n{a} | {b}: {each}")
-            elif each.decided is not None and each.decided.p is not None:
-                lines.append(f"{a} | {b}: {each.decided}")
         return "\n".join([*lines, *self.notes])
+
+    def _decisions(self) -> list[str]:
+        """Who is how often right, and which pairs decide differently."""
+        lines: list[str] = []
+        shares: dict[str, str] = {}
+        for (a, b), each in self.verdicts.items():
+            found = each.decided
+            if found is None:
+                continue
+            sides = ((a, found.right_a, found.interval_a), (b, found.right_b, found.interval_b))
+            for name, right, interval in sides:
+                if right is not None and interval is not None:
+                    low, high = interval
+                    shares[name] = f"{right / found.samples:.2%} (95 %: {low:.1%} to {high:.1%})"
+            if found.same < found.samples:
+                lines.append(f"{a} | {b}: {found}")
+        alike: dict[str, list[str]] = {}
+        for name, share in shares.items():
+            alike.setdefault(share, []).append(name)
+        right_lines = [f"right: {share}: {', '.join(names)}" for share, names in alike.items()]
+        if any(each.decided is not None for each in self.verdicts.values()) and not lines:
+            lines = ["decisions: all alike"]
+        return [*right_lines, *lines]

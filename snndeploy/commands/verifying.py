@@ -1,0 +1,104 @@
+"""verify: a network on every engine, each against each, in tiers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from snndeploy.commands import options as opt
+from snndeploy.commands.labels import labelled
+from snndeploy.commands.output import progress, say, show
+from snndeploy.errors import error
+
+
+@opt.reads
+def verify(
+    model: opt.Model,
+    data: Annotated[
+        Path, typer.Option("--data", "--input", help=".npy or .npz, (time, batch, *shape); may hold labels.")
+    ],
+    engines: Annotated[str, typer.Option("--engines", help="all, or names separated by commas.")] = "all",
+    labels: Annotated[Path | None, typer.Option("--labels", help=".npy, the class of each sample.")] = None,
+    require: Annotated[str, typer.Option("--require", help="The tier that every pair must reach.")] = "ties",
+    recording: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--recording",
+            help="What another simulator gave for the same input, name=file or name:population=file; may be repeated.",
+        ),
+    ] = None,
+    jitter: Annotated[int, typer.Option("--jitter", help="Steps that the tier jitter allows.")] = 3,
+    rate: Annotated[float, typer.Option("--rate", help="Share of spikes that the tier rate allows.")] = 0.05,
+    leaks: Annotated[bool, typer.Option("--leaks/--no-leaks", help="Run samples alone and in another order.")] = True,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="The .json to write.")] = None,
+    events: Annotated[
+        bool, typer.Option("--events", help="The input is what the network's encodings make, not what they take.")
+    ] = False,
+    reading: opt.Reading = opt.UNSAID,
+    json: opt.Json = False,
+) -> None:
+    """Run a network on every engine and compare each with each; exit code 1 if a pair misses the required tier."""
+    from snndeploy import verbs
+    from snndeploy.conform.tiers import Tolerances
+    from snndeploy.conform.tiers.definition import tier_named
+    from snndeploy.files import check_output, existing, inputs_of
+
+    existing(model, "NIR file")
+    required = tier_named(require, "--require")
+    if output is not None:
+        check_output(output, (model, data, labels))
+    others = recordings(recording or ())
+    net = reading.of(model)
+    samples, classes = labelled(data, labels, inputs=net.input)
+    net = net.with_(encodings=()) if events else net
+    with progress("verify", json) as update, inputs_of(data):
+        found = verbs.verify(
+            net,
+            samples,
+            "all" if engines == "all" else opt.words(engines),
+            classes,
+            required,
+            recordings=others,
+            leaks=leaks,
+            tolerances=Tolerances(jitter=jitter, rate=rate),
+            progress=update,
+        )
+    document = {"model": str(model), "data": str(data), **found.as_dict()}
+    if output is not None:
+        _write(output, document)
+    show(document, json, str(found))
+    if output is not None:
+        say(f"{output}: the verification", json)
+    if not found.agrees:
+        raise typer.Exit(1)
+
+
+def recordings(pairs: Iterable[str]) -> dict[str, tuple[Path, str | None]]:
+    """["nest=a.npz", "brian:lif1=b.npy"] -> {"nest": (a.npz, None), "brian": (b.npy, "lif1")}.
+
+    Raises:
+        SnnDeployError SD800: one is not of this form.
+    """
+    found: dict[str, tuple[Path, str | None]] = {}
+    for pair in pairs:
+        name, equals, path = pair.partition("=")
+        who, _, population = name.partition(":")
+        if not equals or not who or not path or who in found:
+            raise error("SD800", f"--recording {pair}", "it is not name=file, once each", "--recording nest=nest.npz")
+        found[who] = (Path(path), population or None)
+    return found
+
+
+def _write(path: Path, document: dict[str, Any]) -> None:
+    from json import dumps
+
+    from snndeploy.files import replacing
+
+    with replacing(path) as temporary:
+        temporary.write_text(dumps(document, indent=2, allow_nan=False) + "\n", "utf-8")
+
+
+COMMANDS = (verify,)
