@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -72,9 +73,8 @@ def recording(
     integer = network.form == "integer"
     notes = () if integer else (NOTE,)
     who = name or file.stem
-    return Trace(
-        network, who, "int" if integer else "float32", dict(inputs), **kept, notes=notes, converted=not integer
-    )
+    trace = Trace(network, who, "int" if integer else "float32", dict(inputs), notes=notes, converted=not integer)
+    return replace(trace, spikes=kept["spikes"], u=kept["u"], v=kept["v"])
 
 
 def _arrays(file: Path, network: Network, population: str | None) -> dict[str, Array] | Trace:
