@@ -56,6 +56,7 @@ CODES: dict[str, str] = {
     "SD260": "a placement does not belong to a network",
     "SD261": "a run of cores has no engine time",
     "SD262": "a sum that is rounded would come from several cores",
+    "SD263": "a plan cannot be read, or was changed",
     # lint
     "SD220": "dt is no plausible time",
     "SD221": "a time constant is not plausible",

@@ -459,7 +459,7 @@ def run(
     raw: bool = False,
     progress: Callable[[int, int], None] | None = None,
     only: Iterable[str] | None = None,
-    placement: Placement | None = None,
+    placement: Placement | Path | None = None,
     **options: Any,
 ) -> Trace:
     """Runs a network on one engine.
@@ -471,8 +471,8 @@ def run(
         record: of "spikes", "u", "v".
         raw: keep the engine's own time, latency included, instead of network time.
         only: populations that are recorded, for example `network.outputs`; None: all.
-        placement: what `place` made of this network: its cores run as networks of their own, joined by the spikes that
-            cross; the trace is the same bits. engine="cores" then executes the address tables alone.
+        placement: what `place` made of this network, or a file of it: its cores run as networks of their own, joined
+            by the spikes that cross; the trace is the same bits. engine="cores" then executes the address tables alone.
         options: the engine's own, for example device="cuda" or mode="runtime".
 
     Raises:
@@ -482,7 +482,10 @@ def run(
     """
     if placement is not None:
         from snndeploy.placement.placed import run_placed
+        from snndeploy.placement.plan_file import read as read_plan
 
+        if isinstance(placement, (str, os.PathLike)):
+            placement = read_plan(os.fspath(placement), network)
         given = _events(network, spikes)
         return run_placed(network, placement.core_of, given, engine, record, raw, progress, only, **options)
     from snndeploy.engines import run as execute

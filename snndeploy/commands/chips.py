@@ -91,12 +91,20 @@ def place(
     ] = None,
     arrange: Annotated[str, typer.Option("--arrange", help="Of cores on the mesh: metis, greedy or rows.")] = "metis",
     seed: Annotated[int, typer.Option("--seed", help="Of metis.")] = 0,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="The .json plan to write, for `run`.")] = None,
+    all_cores: Annotated[bool, typer.Option("--all-cores", help="Every core in the table, however many.")] = False,
     reading: opt.Reading = opt.UNSAID,
     json: opt.Json = False,
 ) -> None:
     """Put an integer network on the cores of a target; exit code 1 if it does not fit."""
     from snndeploy import targets, verbs
+    from snndeploy.files import check_output, existing
+    from snndeploy.placement import plan_file
+    from snndeploy.placement import report as of_plan
 
+    existing(model, "NIR file")
+    if output is not None:
+        check_output(output, (model, target))
     chip = targets.load(target)
     net = reading.of(model)
     known: Any = opt.rates(rates)
@@ -105,7 +113,12 @@ def place(
             raise error("SD800", "--rates", "it is given beside --data", "give one of them")
         known = measured(net, data, json)
     plan = verbs.place(net, chip, rates=known, arrange=arrange, seed=seed)
-    show({"model": str(model), **plan.as_dict()}, json, str(plan))
+    if output is not None:
+        plan_file.write(plan, net, output)
+    text = "\n".join([of_plan.text(plan, all_cores), *map(str, plan.findings)])
+    show({"model": str(model), **plan.as_dict()}, json, text)
+    if output is not None:
+        say(f"{output}: {len(plan.cores):,} cores of {chip.name}, and which neuron is where", json)
 
 
 def measured(net: Network, data: Path, as_json: bool, record: tuple[str, ...] = ("spikes",)) -> Trace:

@@ -71,6 +71,17 @@ def needed(given: Path | dict[str, Path], output: Path | None, said: tuple[Any, 
     return given.is_file() and 16 * given.stat().st_size > default_memory()
 
 
+def in_one(given: Path | dict[str, Path], output: Path | None, said: tuple[Any, ...]) -> None:
+    """For a run of cores, which holds all samples at once.
+
+    Raises:
+        SnnDeployError SD800: it would go over its samples in shards.
+    """
+    if needed(given, output, said):
+        what = "cores run all samples at once: one .npy or .npz file, no shards, workers, labels or .json"
+        raise error("SD800", "--placement", what, "leave it out: the network itself gives the same bits")
+
+
 def paced(update: Callable[..., None]) -> Callable[[int, int], None]:
     """A function (done, total) in samples that shows how many there are a second, and how long the rest takes."""
     calls: list[tuple[int, float]] = []

@@ -33,13 +33,16 @@ def run(
     scheduler: sharding.Scheduler = None,
     memory: sharding.Memory = None,
     fresh: sharding.Fresh = False,
+    placement: Annotated[
+        Path | None, typer.Option("--placement", help="A plan of `place`: every core runs on its own, the same bits.")
+    ] = None,
     events: Annotated[
         bool, typer.Option("--events", help="The input is what the network's encodings make, not what they take.")
     ] = False,
     reading: opt.Reading = opt.UNSAID,
     json: opt.Json = False,
 ) -> None:
-    """Run a network on an engine."""
+    """Run a network on an engine; with --placement, --engine cores executes the address tables."""
     from snndeploy import shards, verbs
     from snndeploy.engines import base, trace_file
     from snndeploy.files import check_output, existing, inputs_of, load_arrays
@@ -48,9 +51,12 @@ def run(
     samples, words = sharding.named(data), opt.words(record)
     settings = opt.settings(option or ())
     if output is not None:
-        check_output(output, (model, labels, *sharding.files(samples)))
-    base.load(engine)
-    if sharding.needed(samples, output, (labels, shard_size, workers, scheduler, memory, fresh)):
+        check_output(output, (model, labels, placement, *sharding.files(samples)))
+    if placement is not None:
+        sharding.in_one(samples, output, (labels, shard_size, workers, scheduler, memory, fresh))
+    if placement is None or engine != "cores":
+        base.load(engine)
+    if placement is None and sharding.needed(samples, output, (labels, shard_size, workers, scheduler, memory, fresh)):
         net = _taking(reading.of(model), events)
         with progress(engine, json) as update:
             how = shards.How(
@@ -63,7 +69,7 @@ def run(
         spikes = load_arrays(existing(samples, "input file"), "input file")
         net = _taking(reading.of(model), events)
         with progress(engine, json) as update, inputs_of(samples):
-            trace = verbs.run(net, spikes, engine, words, raw, update, **settings)
+            trace = verbs.run(net, spikes, engine, words, raw, update, placement=placement, **settings)
         if output is not None:
             trace_file.write(trace, output)
         summary = summarise(trace)

@@ -67,7 +67,8 @@ def load(name: str) -> Engine:
         SnnDeployError SD501: no such engine. MissingEngineError SD502: it is not installed here.
     """
     if name not in ENGINES:
-        raise error("SD501", f"engine {name!r}", "there is no such engine", f"choose from {', '.join(ENGINES)}")
+        more = "; cores needs a placement: --placement plan.json" if name == "cores" else ""
+        raise error("SD501", f"engine {name!r}", "there is no such engine", f"choose from {', '.join(ENGINES)}{more}")
     engine: Any = import_module(ENGINES[name])
     lacking = engine.missing()
     if lacking:

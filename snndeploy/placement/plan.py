@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from snndeploy.errors import Finding
 from snndeploy.network.arrays import Array
+from snndeploy.placement import report
 
 
 @dataclass(frozen=True)
@@ -61,22 +61,6 @@ class Placement:
         """Chips that hold a core."""
         return len(np.unique(self.sites[:, 0]))
 
-    @cached_property
-    def rows(self) -> list[tuple[str, ...]]:
-        """A header and one row per core, as text."""
-        found: list[tuple[str, ...]] = [
-            ("core", "neurons", "input axons", "output axons", "synapses", "memory", "thresholds", "populations")
-        ]
-        for c in self.cores:
-            held = ", ".join(f"{name} {count:,}" for name, count in c.populations.items())
-            shares = (f"{c.share[k]:.1%}" for k in ("neurons", "input_axons", "output_axons", "memory"))
-            n, i, o, m = shares
-            row = (f"{c.neurons:,} ({n})", f"{c.input_axons:,} ({i})", f"{c.output_axons:,} ({o})", f"{c.synapses:,}")
-            memory = f"{c.memory_bits / 8192:,.1f} KiB ({m})"
-            thresholds = f"{c.thresholds} ({c.share['thresholds']:.0%})"
-            found.append((str(c.index), *row, memory, thresholds, held))
-        return found
-
     def as_dict(self) -> dict[str, Any]:
         """Plain numbers and strings, for JSON; `core_of` as lists of core numbers."""
         return {
@@ -84,6 +68,7 @@ class Placement:
             "cores": len(self.cores),
             "chip_cores": self.chip_cores,
             "chips": self.chips,
+            "layers": report.layers(self),
             "core": [{**vars(c), "populations": dict(c.populations), "share": dict(c.share)} for c in self.cores],
             "core_of": {name: cores.tolist() for name, cores in self.core_of.items()},
             "arranged": self.arranged,
@@ -92,11 +77,4 @@ class Placement:
         }
 
     def __str__(self) -> str:
-        widths = [max(len(row[i]) for row in self.rows) for i in range(7)]
-        lines = ["  ".join([*(c.rjust(w) for c, w in zip(row, widths, strict=False)), row[7]]) for row in self.rows]
-        head = f"{len(self.cores)} of {self.chip_cores} cores of {self.target}"
-        if self.chips > 1:
-            head = f"{len(self.cores)} cores on {self.chips} chips of {self.target}, {self.chip_cores} cores each"
-        if len(self.cores) > 1:
-            head += f"; arranged: {self.arranged}"
-        return "\n".join([head, *lines, *map(str, self.findings)])
+        return "\n".join([report.text(self), *map(str, self.findings)])
