@@ -21,6 +21,7 @@ from snndeploy.commands import (
     models,
     output,
     proofs,
+    searching,
     system,
     traces,
     train,
@@ -36,7 +37,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-GROUPS = (models, convert, exporting, chips, methods, proofs, train, training, traces, verifying, system)
+GROUPS = (models, convert, exporting, chips, methods, proofs, train, searching, training, traces, verifying, system)
 for group in GROUPS:
     for command in group.COMMANDS:
         summary = (command.__doc__ or "").split(";")[0].rstrip(".")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from inspect import signature
 from pathlib import Path
@@ -96,6 +97,7 @@ def train(
     out: str | os.PathLike[str] | None = None,
     prove: int = 64,
     test_only: bool = False,
+    arguments: Mapping[str, Any] | None = None,
     **settings: Any,
 ) -> Delivered:
     """See `snndeploy.verbs.train`.
@@ -107,6 +109,7 @@ def train(
         data: see `train.loop.train`; of a model file also a folder, which its data() takes.
         prove: samples that module and network are compared on.
         test_only: train nothing; the weights are those of `best.pt` in `out`, and the accuracy is on the test samples.
+        arguments: of build() and data() of a model file, by name.
         settings: see `train.loop.train`; those of a model file's TRAIN hold where nothing is said.
 
     Raises:
@@ -117,7 +120,9 @@ def train(
     module = model
     if isinstance(model, (str, os.PathLike)):
         name = os.fspath(model)
-        module, data, dt, settings = _of_file(name, data, dt, settings)
+        module, data, dt, settings = _of_file(name, data, dt, settings, arguments or {})
+    elif arguments:
+        raise error("SD807", "arguments", "a module is built already", "name a model file, which has build()")
     elif data is None:
         raise error("SD807", "data", "there are none", "give (x, labels), or a model file that has data()")
     from snndeploy.train.forwards import dt_of
@@ -134,6 +139,14 @@ def train(
     return Delivered(module, done, network, None if folder is None else _written(network, folder / BEST))
 
 
+def trained(model: str, data: Any = None, *, arguments: Mapping[str, Any] | None = None, **settings: Any) -> Trained:
+    """A model file, trained and not delivered: what a search does many times. Arguments as for `train`."""
+    from snndeploy.train.loop import train as run
+
+    module, data, dt, settings = _of_file(model, data, settings.pop("dt", None), settings, arguments or {})
+    return run(module, data, dt=dt, **settings)
+
+
 def _tested(module: Any, data: Any, folder: Path | None, settings: dict[str, Any]) -> Trained:
     """The best epoch of a run on the test samples."""
     from snndeploy.train.loop import Trained, score
@@ -141,22 +154,29 @@ def _tested(module: Any, data: Any, folder: Path | None, settings: dict[str, Any
     if folder is None:
         raise error("SD807", "test_only", "nothing says which weights", "out='runs/a', the folder of a run")
     models.fill(module, folder / "best.pt")
-    ignored = ("model", "resume", "tensorboard", "progress", "each_epoch", "validation_data", "validation")
+    ignored = ("model", "arguments", "resume", "tensorboard", "progress", "each_epoch", "validation_data", "validation")
     found, device = score(module, data, **{name: each for name, each in settings.items() if name not in ignored})
     return Trained(found.loss, found.accuracy, (), rates=found.rates, device=device)
 
 
-def _of_file(name: str, data: Any, dt: float | None, given: dict[str, Any]) -> tuple[Any, Any, Any, dict[str, Any]]:
+def _of_file(
+    name: str, data: Any, dt: float | None, given: dict[str, Any], arguments: Mapping[str, Any]
+) -> tuple[Any, Any, Any, dict[str, Any]]:
     """Module, data, dt and settings of a model file; what the caller says goes first."""
     file = models.load(name.rpartition(":")[0] if ".py:" in name else name)
     settings = {**getattr(file, "TRAIN", {}), **given, "model": file.__file__}
+    make = models.function(name)
+    models.check_arguments(arguments, name, make, getattr(file, "data", None))
+    if arguments:
+        settings["arguments"] = dict(arguments)
     if data is None or isinstance(data, (str, os.PathLike)):
-        data = _data_of(file, name, data)
-    return models.build_seeded(name, settings.get("seed", 0)), data, dt or getattr(file, "DT", None), settings
+        data = _data_of(file, name, data, arguments)
+    module = models.build_seeded(name, settings.get("seed", 0), models.chosen(arguments, make))
+    return module, data, dt or getattr(file, "DT", None), settings
 
 
-def _data_of(file: ModuleType, name: str, folder: Any) -> Any:
-    """What data() of a model file returns, of the folder that is given to it.
+def _data_of(file: ModuleType, name: str, folder: Any, arguments: Mapping[str, Any]) -> Any:
+    """What data() of a model file returns, of the folder and the arguments that are given to it.
 
     Raises:
         SnnDeployError SD804: it has no data(), or one that takes no folder. SD801: there is no such folder.
@@ -164,14 +184,15 @@ def _data_of(file: ModuleType, name: str, folder: Any) -> Any:
     make = getattr(file, "data", None)
     if make is None:
         raise error("SD804", name, "it has no data(), and no samples are given", "--data x.npz; or write data()")
+    given = models.chosen(arguments, make)
     if folder is None:
-        return make()
-    if not signature(make).parameters:
+        return make(**given)
+    if "folder" not in signature(make).parameters:
         fix = "def data(folder=None): ...; or name a .npz of samples"
         raise error("SD804", name, "its data() takes no folder, and one is given", fix)
-    if not Path(folder).is_dir():
+    if not Path(folder).exists():
         raise error("SD801", str(folder), "there is no such folder", "check the path")
-    return make(Path(folder))
+    return make(folder=Path(folder), **given)
 
 
 def _proven(module: Any, done: Trained, prove: int, dt: float, time: Any) -> Network:

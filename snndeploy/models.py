@@ -1,6 +1,7 @@
 """Model files: a Python file with `build()`, and what else the demo and the training loop read from it.
 
-A shipped model (`models/digits_csnn.py`) and a user's own file have the same form::
+A shipped model (`models/digits_csnn.py`) and a user's own file have the same form. Arguments of `build` and `data` that
+have a default (`build(beta=0.9)`) can be chosen by whoever uses the file: `--set beta=0.95`::
 
     def build() -> torch.nn.Module: ...         the untrained module
     def data(folder=None) -> Data: ...          optional: samples to train and test with (snndeploy.train.data.Data)
@@ -11,14 +12,16 @@ A shipped model (`models/digits_csnn.py`) and a user's own file have the same fo
 from __future__ import annotations
 
 import importlib.util
+import inspect
 import os
 import sys
 import traceback
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
-from snndeploy.errors import Finding, SnnDeployError, error
+from snndeploy.errors import Finding, SnnDeployError, error, raise_errors
 from snndeploy.files import existing, short
 from snndeploy.resources import folder
 
@@ -67,48 +70,83 @@ def load(name_or_path: str) -> ModuleType:
     return module
 
 
-def build(source: str, weights: str | os.PathLike[str] | None = None) -> Any:
+def function(source: str) -> Callable[..., Any]:
+    """The function that "file.py:name" means; "file.py" and the name of a shipped model mean `build`.
+
+    Raises:
+        SnnDeployError SD801, SD804.
+    """
+    path, separator, name = source.rpartition(":")
+    if not separator or os.sep in name or name.endswith(".py"):
+        path, name = source, "build"
+    make = getattr(load(path), name or "build", None)
+    if not callable(make):
+        raise error("SD804", source, f"it has no function {name!r}", "name one: file.py:build")
+    return cast("Callable[..., Any]", make)
+
+
+def arguments(*makers: Callable[..., Any] | None) -> dict[str, Any]:
+    """What can be chosen: names and defaults of the arguments of `build` and `data`, a data folder aside."""
+    found: dict[str, Any] = {}
+    for make in makers:
+        for each in inspect.signature(make).parameters.values() if make is not None else ():
+            if each.default is not each.empty and each.name != "folder":
+                found.setdefault(each.name, each.default)
+    return found
+
+
+def chosen(given: Mapping[str, Any], make: Callable[..., Any]) -> dict[str, Any]:
+    """Those of the given arguments that a function takes."""
+    return {name: value for name, value in given.items() if name in inspect.signature(make).parameters}
+
+
+def check_arguments(given: Mapping[str, Any], where: str, *makers: Callable[..., Any] | None) -> None:
+    """Raises SD804 for every argument that neither `build` nor `data` takes."""
+    known = arguments(*makers)
+    fix = f"choose from {', '.join(known)}" if known else "its functions take no arguments with defaults"
+    raise_errors([Finding("SD804", where, f"it takes no {name!r}", fix) for name in given if name not in known])
+
+
+def build(source: str, weights: str | os.PathLike[str] | None = None, given: Mapping[str, Any] | None = None) -> Any:
     """The torch module that `file.py:function` returns, in eval mode, with the weights of a file loaded into it.
 
     Args:
         source: "path/to/file.py:build", "path/to/file.py" (`build` is meant) or the name of a shipped model.
         weights: a state_dict saved with torch.save. Nothing but plain tensors is unpickled.
+        given: arguments of the function.
 
     Raises:
         SnnDeployError SD801, SD804, SD805: the file, the function or the weights do not fit.
     """
-    path, separator, function = source.rpartition(":")
-    if not separator or os.sep in function or function.endswith(".py"):
-        path, function = source, "build"
-    file = load(path)
-    make = getattr(file, function or "build", None)
-    if not callable(make):
-        raise error("SD804", source, f"it has no function {function!r}", "name one: file.py:build")
+    make = function(source)
     if weights is not None:
         existing(weights, "weights file")
     try:
-        module = make()
+        module = make(**(given or {}))
     except (Exception, SystemExit) as problem:
-        raise _failed(Path(str(file.__file__)), f"{function}() failed", problem) from problem
+        raise _failed(Path(inspect.getfile(make)), f"{make.__name__}() failed", problem) from problem
 
     import torch
 
     if not isinstance(module, torch.nn.Module):
         raise error(
-            "SD804", source, f"{function}() returned {type(module).__name__}, not a torch.nn.Module", "return module"
+            "SD804",
+            source,
+            f"{make.__name__}() returned {type(module).__name__}, not a torch.nn.Module",
+            "return module",
         )
     if weights is not None:
         fill(module, weights)
     return module.eval()
 
 
-def build_seeded(source: str, seed: int = 0) -> Any:
+def build_seeded(source: str, seed: int = 0, given: Mapping[str, Any] | None = None) -> Any:
     """`build`, with the same random initial weights every time."""
     import torch
 
     load(source.rpartition(":")[0] if ".py:" in source else source)
     torch.manual_seed(seed)
-    return build(source)
+    return build(source, given=given)
 
 
 def fill(module: Any, weights: str | os.PathLike[str]) -> None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from snndeploy.placement import Placement
     from snndeploy.placement.rates import Given as Rates
     from snndeploy.quantize import Certificate
+    from snndeploy.searching import Searched
     from snndeploy.shards import Evaluation
     from snndeploy.targets import Target
     from snndeploy.train.finetune import FineTuned
@@ -376,6 +377,22 @@ def train(model: Any, data: Any = None, **settings: Any) -> Delivered:
     from snndeploy.deliver import train as train_and_deliver
 
     return train_and_deliver(model, data, **settings)
+
+
+def search(model: str | Path, ranges: Any, out: str | Path, data: Any = None, **settings: Any) -> Searched:
+    """Trains a model file with many settings, and says which were best on samples held back; the test is not looked at.
+
+    Args:
+        model: a model file or its name. ranges: `snndeploy.searching.Range`s of settings, and of arguments of build()
+            and data(). out: folder of the search, which goes on where it stopped. data: as for `train`.
+        settings: trials, validation, seed, arguments, progress; else what all trials have in common, as for `train`.
+
+    Raises:
+        MissingEngineError SD885: Optuna is missing. SnnDeployError: as `snndeploy.searching.search`.
+    """
+    from snndeploy.searching import search as by_trials
+
+    return by_trials(model, ranges, out, data, **settings)
 
 
 def finetune(network: Network, target: str | Target, data: tuple[Any, Any], **settings: Any) -> FineTuned:

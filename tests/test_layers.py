@@ -23,7 +23,7 @@ LAYERS = (
     ("quantize",),
     ("placement", "conform", "train"),
     ("tuning", "deliver"),
-    ("lint", "shards"),
+    ("lint", "shards", "searching"),
     ("report",),
     ("verbs",),
     ("demo", "doctor"),

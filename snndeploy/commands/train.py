@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from snndeploy.commands import options as opt
+from snndeploy.commands.arguments import arguments_of
 from snndeploy.commands.labels import taught
 from snndeploy.commands.output import progress, report, say, show
 from snndeploy.errors import Finding, error
@@ -86,6 +87,10 @@ def train(
         list[str] | None,
         typer.Option("--rates", help="Band of spikes per step, population=low:high; * for all; may be repeated."),
     ] = None,
+    chosen: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Argument of build() or data() of the model file, name=value; may be repeated."),
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint in --out.")] = False,
     resume_previous: Annotated[
         bool, typer.Option("--resume-previous", help="Go on from the checkpoint before the last one.")
@@ -108,7 +113,8 @@ def train(
     """Train a model, resume it after a kill, and deliver its best epoch as a proven .nir file."""
     from snndeploy import verbs
 
-    given: Any = data if data is None or data.is_dir() else taught(data, labels)
+    given: Any = data if data is None or data.is_dir() or data.suffix == ".zip" else taught(data, labels)
+    arguments = arguments_of(model, chosen)
     held = None if test is None else taught(test, test_labels)
     bands = _bands(rates)
     with progress("train", json) as update, resumable(out, json):
@@ -127,6 +133,7 @@ def train(
             prove=prove,
             test_only=test_only,
             tensorboard=tensorboard,
+            arguments=arguments,
             progress=update,
             each_epoch=None if json or sys.stderr.isatty() else _line,
             **settings,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from torch import Tensor, nn
@@ -30,9 +32,10 @@ def of_arrays(arrays: Iterable[tuple[str, Tensor]]) -> str:
     return found.hexdigest()
 
 
-def of_module(module: nn.Module, file: str | Path | None) -> str:
-    """Of the model file; without one, of the names and shapes of what the module holds."""
+def of_module(module: nn.Module, file: str | Path | None, arguments: Mapping[str, Any] | None = None) -> str:
+    """Of the model file and its arguments; without one, of the names and shapes of what the module holds."""
     if file is not None:
-        return of_file(file)
+        said = json.dumps(arguments, sort_keys=True, default=str) if arguments else ""
+        return of_file(file) if not said else hashlib.sha256((of_file(file) + said).encode()).hexdigest()
     held = [f"{name} {each.dtype} {tuple(each.shape)}" for name, each in module.state_dict().items()]
     return hashlib.sha256("\n".join([type(module).__qualname__, *held]).encode()).hexdigest()

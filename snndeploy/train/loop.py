@@ -76,6 +76,7 @@ def train(
     out: str | Path | None = None,
     resume: Resume = False,
     model: str | Path | None = None,
+    arguments: Mapping[str, Any] | None = None,
     tensorboard: bool = False,
     progress: Progress | None = None,
     each_epoch: EachEpoch | None = None,
@@ -93,7 +94,8 @@ def train(
         capture: capture the module first, and refuse it if that is impossible.
         out: the folder of the run: checkpoints, logs, `best.pt`. Without it nothing is written.
         resume: go on from the last checkpoint in `out`; "previous": from the one before it.
-        model: the model file, whose hash tells whether a run is resumed with the same one.
+        model, arguments: the model file and what its functions were called with: whether a run is resumed with the
+            same ones.
         tensorboard: write its event files too.
         progress: called as (batches done, batches in all, text). each_epoch: called as (its number, the `Epoch`).
 
@@ -123,7 +125,7 @@ def train(
     run = None
     if out is not None:
         about = {
-            "model": fingerprints.of_module(module, model),
+            "model": fingerprints.of_module(module, model, arguments),
             "data": sources.train.fingerprint(),
             "device": fabric.device.type,
             "processes": fabric.world_size,
