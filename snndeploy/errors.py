@@ -76,6 +76,12 @@ CODES: dict[str, str] = {
     "SD235": "a binary input is fed with counts",
     "SD236": "the decision has fewer neurons than there are classes",
     "SD237": "a delay is longer than the sample",
+    # capacities of cores and machines
+    "SD240": "more chips are needed than a machine has",
+    "SD241": "a weight is wider than a synapse of a target",
+    "SD242": "a register holds more than that of a target",
+    "SD243": "a core has fewer synapse formats than are needed",
+    "SD244": "there is no such strategy of placement",
     # NIR files
     "SD401": "a file is not HDF5, or it is damaged",
     "SD402": "a file exceeds a limit",

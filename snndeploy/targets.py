@@ -17,7 +17,7 @@ from snndeploy.errors import Finding, SnnDeployError, error
 from snndeploy.network import registers as reg
 
 T = TypeVar("T")
-Certainty = Literal["measured", "documented", "derived", "assumed"]
+Certainty = Literal["measured", "documented", "derived", "fitted", "assumed"]
 
 
 class _Part(BaseModel):
@@ -27,7 +27,8 @@ class _Part(BaseModel):
 class Fact(_Part, Generic[T]):
     """One number, where it comes from, and how sure it is.
 
-    certainty: "measured" by experiment, "documented" by the vendor or a paper, "derived" from such, or "assumed".
+    certainty: "measured" by experiment, "documented" by the vendor or a paper, "derived" from such, "fitted" to
+    published results of a compiler, or "assumed".
     """
 
     value: T
@@ -77,12 +78,14 @@ class Neuron(_Part):
 
 class Synapse(_Part):
     """Attributes:
-    weight_bits: without sign. weight_exponent_max: largest left shift of a projection's sum.
+    weight_bits: without sign. weight_fields: widths of a stored weight, bits; a narrower one takes the next.
+    weight_exponent_max: largest left shift of a projection's sum.
     delay_max: steps beyond the one step that every projection costs.
     input_kinds: as in `network.network.Input`. payload_bits: of the signed number that an event carries; 0: none.
     """
 
     weight_bits: Fact[WeightBits]
+    weight_fields: Fact[Annotated[tuple[WeightBits, ...], Field(min_length=1)]]
     weight_exponent_max: Fact[WeightExponent]
     delay_max: Fact[Annotated[int, Field(strict=True, ge=0, le=2**16)]]
     input_kinds: Fact[tuple[Literal["binary", "counts"], ...]]
@@ -93,24 +96,34 @@ class Core(_Part):
     """What one core holds.
 
     The synapses of one input axon on one core are stored in blocks of at most `block_synapses`; a block of n takes
-    n·(weight + delay + index bits) + header bits, rounded up to whole words.
+    n·(weight + delay + tag + index bits) + header bits, rounded up to whole words.
 
     Attributes:
+        axons_are_shared: source neurons whose synapses on the core are all equal can send to one input axon: each
+            spike is an event of its own, so sums stay exact.
+        tag_bits: of each synapse, for learning.
+        convolutions_share_weights: the kernel of a convolution is stored once on a core, as an axon for each of its
+            taps and input channels, whatever the number of places.
         threshold_settings: different threshold mantissas that its neurons can have between them.
         neuron_settings: different (du, dv, refractory period, moving threshold) that they can have.
+        synapse_formats: different (weight bits, sign, exponent, with or without delay) of projections onto it.
     """
 
     neurons: Fact[Count]
     input_axons: Fact[Count]
     output_axons: Fact[Count]
+    axons_are_shared: Fact[Annotated[bool, Field(strict=True)]]
     synaptic_memory_bits: Fact[Count]
     block_synapses: Fact[Count]
     block_header_bits: Fact[Bits]
     index_bits: Fact[Bits]
     delay_bits: Fact[Bits]
+    tag_bits: Fact[Bits]
     word_bits: Fact[Annotated[int, Field(strict=True, ge=1, le=4096)]]
     threshold_settings: Fact[Count]
     neuron_settings: Fact[Count]
+    synapse_formats: Fact[Count]
+    convolutions_share_weights: Fact[Annotated[bool, Field(strict=True)]]
 
 
 class Chip(_Part):

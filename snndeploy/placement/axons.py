@@ -1,7 +1,9 @@
-"""What a set of neurons takes of a core: axons in and out, synapses, bits of synaptic memory.
+"""Input axons: which source neurons a core hears, which of them share an axon, what their synapses take of its memory.
 
-An input axon is one source neuron of one projection, on each core where it has a synapse. Its synapses there are stored
-in blocks: n synapses of one block take n·(weight + delay + index bits) + header bits, rounded up to whole words.
+An input axon stands for one source neuron of one projection on a core where it has synapses; or for several, where all
+their synapses on this core are equal (the windows of a pool): each of their spikes is an event of its own, so sums stay
+exact. Its synapses are stored in blocks: n of one block take n·(weight + delay + tag + index bits) + header bits,
+rounded up to whole words.
 """
 
 from __future__ import annotations
@@ -12,54 +14,78 @@ from typing import Any
 import numpy as np
 
 from snndeploy.network.arrays import Array
-from snndeploy.network.maps import Shape, chain_matrix
-from snndeploy.network.network import Network, Projection
-from snndeploy.network.timing import latencies
+from snndeploy.network.maps import Shape
 from snndeploy.targets import Target
 
 
 @dataclass(frozen=True, eq=False)
-class Wires:
-    """The synapses of one projection.
+class Axons:
+    """What the neurons of one core need of one projection.
 
     Attributes:
-        matrix: `csr_array (neurons of the target, neurons of the source)`, without stored zeros; rows in placement
-            order.
-        order: number of the neuron in each row.
-        synapse_bits: memory of one synapse, without the header of its block.
+        sources: int64 (sources,), ascending: the neurons that have synapses there, numbered row-major.
+        axon: int64 (sources,), the axon that each of them sends to; axons are numbered by their first source.
+        synapses: int64 (axons,), synapses stored for each.
     """
 
-    projection: Projection
-    matrix: Any
-    order: Array
-    synapse_bits: int
+    sources: Array
+    axon: Array
+    synapses: Array
 
-    def counts(self, start: int, stop: int) -> Array:
-        """Synapses of each axon onto the rows start..stop-1, int64 (axons that have any,)."""
-        inside = self.matrix.indices[self.matrix.indptr[start] : self.matrix.indptr[stop]]
-        found = np.bincount(inside, minlength=1)
-        return found[found > 0]
+    @property
+    def joined(self) -> int:
+        """Pairs of neurons that are joined: a synapse counts once for each source that shares it."""
+        return int(self.synapses[self.axon].sum())
+
+
+def alone(sources: Array, counts: Array) -> Axons:
+    """An axon for each source. counts: int64 (sources,), their synapses."""
+    return Axons(sources, np.arange(len(sources)), counts)
+
+
+def shared(sources: Array, counts: Array, keys: Array) -> Axons:
+    """One axon for all sources of one key. keys: uint64 (sources,), equal where all synapses are."""
+    _, first, axon = np.unique(keys, return_index=True, return_inverse=True)
+    rank = np.empty(len(first), np.int64)
+    order = np.argsort(first)
+    rank[order] = np.arange(len(first))
+    return Axons(sources, rank[axon.ravel()], counts[first[order]])
+
+
+def check_equal(found: Axons, matrix: Any) -> Axons:
+    """The same axons if all sources that share one have equal columns, which they do unless keys collided.
+
+    Args:
+        matrix: `csr_array (neurons of the core, source neurons)`.
+    """
+    first = np.zeros(len(found.synapses), np.int64)
+    first[found.axon[::-1]] = found.sources[::-1]
+    others = found.sources != first[found.axon]
+    if not others.any():
+        return found
+    columns = matrix.tocsc()
+    columns.sort_indices()
+    a, b = columns[:, found.sources[others]], columns[:, first[found.axon[others]]]
+    same = [np.array_equal(getattr(a, part), getattr(b, part)) for part in ("indptr", "indices", "data")]
+    if all(same):
+        return found
+    numbers: dict[bytes, int] = {}
+    axon = np.zeros(len(found.sources), np.int64)
+    counts = np.diff(columns.indptr)[found.sources]
+    for i, source in enumerate(found.sources):
+        part = slice(columns.indptr[source], columns.indptr[source + 1])
+        content = columns.indices[part].tobytes() + columns.data[part].tobytes()
+        axon[i] = numbers.setdefault(content, len(numbers))
+    _, first = np.unique(axon, return_index=True)
+    return Axons(found.sources, axon, counts[first])
 
 
 def placement_order(shape: Shape) -> Array:
-    """Numbers (row-major) of the neurons of a population in the order in which they are placed.
+    """Numbers (row-major) of the neurons of a population in the order in which first-fit places them.
 
     In an image place by place, all channels of a place together: they share their inputs, and so their axons.
     """
     return np.moveaxis(np.arange(int(np.prod(shape))).reshape(shape), 0, -1).ravel() if shape else np.arange(1)
-
-
-def wires(network: Network, target: Target) -> tuple[Wires, ...]:
-    """The synapses of every projection of an integer network. A delay is stored only where there is one."""
-    core, late = target.core, latencies(network)
-    made = []
-    for p in network.projections:
-        waits = p.delay + late[p.target] - late[p.source] - 1 > 0
-        bits = p.format.bits if p.format is not None else 0
-        synapse = bits + core.index_bits.value + (core.delay_bits.value if waits else 0)
-        order = placement_order(network.shapes[p.target])
-        made.append(Wires(p, chain_matrix(p.maps, network.shapes[p.source])[order], order, synapse))
-    return tuple(made)
 
 
 def memory_bits(counts: Array, synapse_bits: int, target: Target) -> Array:
@@ -74,22 +100,8 @@ def memory_bits(counts: Array, synapse_bits: int, target: Target) -> Array:
     return np.asarray((whole * words(np.asarray(block)) + np.where(rest > 0, words(rest), 0)) * word)
 
 
-@dataclass(frozen=True)
-class Load:
-    """What some neurons of one population take of a core, output axons aside."""
-
-    neurons: int
-    input_axons: int
-    synapses: int
-    memory_bits: int
-
-
-def load(into: tuple[Wires, ...], start: int, stop: int, target: Target) -> Load:
-    """The load of the rows start..stop-1 of a population that `into` feeds."""
-    axons = synapses = bits = 0
-    for each in into:
-        counts = each.counts(start, stop)
-        axons += counts.size
-        synapses += int(counts.sum())
-        bits += int(memory_bits(counts, each.synapse_bits, target).sum())
-    return Load(stop - start, axons, synapses, bits)
+def synapse_bits(weight_bits: int, delayed: bool, target: Target) -> int:
+    """Memory of one synapse, without the header of its block. A delay is stored only where there is one."""
+    core = target.core
+    field = min((w for w in target.synapse.weight_fields.value if w >= weight_bits), default=weight_bits)
+    return field + core.index_bits.value + core.tag_bits.value + (core.delay_bits.value if delayed else 0)

@@ -19,7 +19,9 @@ class Core:
 
     Attributes:
         populations: number of neurons by name of population.
-        thresholds, neuron_settings: different ones that its neurons need.
+        synapses: pairs of neurons that are joined there; stored: those that take memory, for sources that share an axon
+            share its synapses.
+        thresholds, neuron_settings: different ones that its neurons need. formats: different synapse formats.
     """
 
     index: int
@@ -32,6 +34,8 @@ class Core:
     thresholds: int
     neuron_settings: int
     share: Mapping[str, float]
+    stored: int = 0
+    formats: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +50,7 @@ class Placement:
             cores share a tile.
         arranged: how sites were chosen, and where the spike rates behind it come from.
         findings: worth knowing; what does not fit at all is raised instead.
+        strategy: what split the populations, see `pack.STRATEGIES`.
     """
 
     target: str
@@ -55,6 +60,7 @@ class Placement:
     sites: Array
     arranged: str
     findings: tuple[Finding, ...] = field(default=())
+    strategy: str = ""
 
     @property
     def chips(self) -> int:
@@ -65,6 +71,7 @@ class Placement:
         """Plain numbers and strings, for JSON; `core_of` as lists of core numbers."""
         return {
             "target": self.target,
+            "strategy": self.strategy,
             "cores": len(self.cores),
             "chip_cores": self.chip_cores,
             "chips": self.chips,

@@ -3,59 +3,153 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from math import prod
 
 import numpy as np
 
 from snndeploy.errors import Finding
 from snndeploy.network.arrays import Array
 from snndeploy.network.network import Network
-from snndeploy.placement.axons import Wires, memory_bits, placement_order
+from snndeploy.network.registers import Registers
+from snndeploy.placement.axons import memory_bits
+from snndeploy.placement.plan import Core
 from snndeploy.placement.settings import KINDS, Settings, limits
+from snndeploy.placement.wires import Wires
 from snndeploy.targets import Target
 
 Into = Mapping[str, tuple[Wires, ...]]
 CoreRule = Callable[[Network, Target, Into], Iterator[Finding]]
 
-
-def _fan_in(wires: Wires) -> Array:
-    """Synapses onto each neuron."""
-    return np.diff(wires.matrix.indptr)
-
-
-def _worst(name: str, order: Array, needs: Array, limit: int, what: str, target: Target) -> Iterator[Finding]:
-    """One finding for a population: its neediest neuron, and how many do not fit. `needs` is in placement order."""
-    over = np.flatnonzero(needs > limit)
-    if over.size:
-        i = int(needs.argmax())
-        said = f"neuron {order[i]} alone needs {needs[i]:,} {what}, a core of {target.name} has {limit:,}"
-        more = f" ({over.size:,} neurons do not fit)" if over.size > 1 else ""
-        yield Finding("SD203", f"population {name!r}", said + more, SPLIT)
-
-
 SPLIT = "split its fan-in by input: over two populations whose spikes meet in a third, or prune weights to zero"
 
 
+def _worst(name: str, needs: Array, limit: int, what: str, fix: str, target: Target) -> Iterator[Finding]:
+    """One finding for a population: its neediest neuron, and how many do not fit."""
+    over = np.flatnonzero(needs > limit)
+    if over.size:
+        i = int(needs.argmax())
+        said = f"neuron {i} alone needs {needs[i]:,} {what}, a core of {target.name} has {limit:,}"
+        more = f" ({over.size:,} neurons do not fit)" if over.size > 1 else ""
+        yield Finding("SD203", f"population {name!r}", said + more, fix)
+
+
+def _alone(into: tuple[Wires, ...], size: int, limit: int, each: Callable[[Wires], int]) -> Array:
+    """What each neuron needs alone on a core, `each` for an input axon; counted out only where it may be too much."""
+    for exact in (False, True):
+        needs = np.zeros(size, np.int64)
+        for wires in into:
+            needs += wires.alone(exact) * each(wires)
+        if needs.max(initial=0) <= limit:
+            break
+    return needs
+
+
 def every_neuron_finds_room_for_its_input_axons(network: Network, target: Target, into: Into) -> Iterator[Finding]:
-    for each in network.populations:
-        order = placement_order(each.shape)
-        needs = sum((_fan_in(w) for w in into[each.name]), np.zeros(int(np.prod(each.shape)), np.int64))
-        yield from _worst(each.name, order, needs, target.core.input_axons.value, "input axons", target)
+    limit = target.core.input_axons.value
+    for p in network.populations:
+        needs = _alone(into[p.name], prod(p.shape), limit, lambda _: 1)
+        yield from _worst(p.name, needs, limit, "input axons", SPLIT, target)
 
 
 def every_neuron_finds_room_for_its_synapses(network: Network, target: Target, into: Into) -> Iterator[Finding]:
-    for each in network.populations:
-        order = placement_order(each.shape)
-        needs = lonely_memory(into[each.name], int(np.prod(each.shape)), target)
-        limit = target.core.synaptic_memory_bits.value
-        yield from _worst(each.name, order, needs, limit, "bits of synaptic memory", target)
+    limit = target.core.synaptic_memory_bits.value
+
+    def lonely(wires: Wires) -> int:
+        return int(memory_bits(np.asarray(1), wires.synapse_bits, target))
+
+    for p in network.populations:
+        needs = _alone(into[p.name], prod(p.shape), limit, lonely)
+        fix = f"quantise with fewer weight bits; {SPLIT}"
+        yield from _worst(p.name, needs, limit, "bits of synaptic memory", fix, target)
 
 
-def lonely_memory(into: tuple[Wires, ...], neurons: int, target: Target) -> Array:
-    """Memory of each neuron if it were alone on a core: every axon holds a single synapse."""
-    total = np.zeros(neurons, np.int64)
-    for each in into:
-        total = total + _fan_in(each) * memory_bits(np.asarray(1), each.synapse_bits, target)
-    return total
+def every_neuron_finds_room_for_its_output_axons(network: Network, target: Target, into: Into) -> Iterator[Finding]:
+    """Its targets fill so many cores at least, whatever the placement."""
+    limit, most = target.core.output_axons.value, target.core.neurons.value
+    outs: dict[str, Array] = {p.name: np.zeros(prod(p.shape), np.int64) for p in network.populations}
+    for held in into.values():
+        for each in held:
+            p = each.projection
+            if p.source in outs and -(-each.held.neurons // most) > 1:
+                sources, counts = each.held.counts(np.arange(each.held.neurons))
+                outs[p.source][sources] += -(-counts // most)
+            elif p.source in outs:
+                outs[p.source] += 1
+    for name, needs in outs.items():
+        fix = "lower its fan-out: fewer or smaller populations behind it"
+        yield from _worst(name, needs, limit, "output axons", fix, target)
+
+
+def every_population_finds_enough_synapse_formats(network: Network, target: Target, into: Into) -> Iterator[Finding]:
+    most = target.core.synapse_formats.value
+    for p in network.populations:
+        forms = {each.form for each in into[p.name]}
+        if len(forms) > most:
+            said = (
+                f"its {len(into[p.name])} projections have {len(forms)} formats, a core of {target.name} holds {most}"
+            )
+            fix = "quantise without signs and bands, which store weights in several formats"
+            yield Finding("SD243", f"population {p.name!r}", said, fix)
+
+
+def every_weight_fits_a_synapse(network: Network, target: Target, into: Into) -> Iterator[Finding]:
+    del into
+    synapse = target.synapse
+    for p in network.projections:
+        if p.format is None:
+            continue
+        for what, value, most in (
+            ("weights of {:,} bit", p.format.bits, synapse.weight_bits.value),
+            ("a weight exponent of {:,}", p.format.exponent, synapse.weight_exponent_max.value),
+        ):
+            if value > most:
+                said = f"it has {what.format(value)}, {target.name} holds {most}"
+                yield Finding("SD241", f"projection {p.name!r}", said, f"quantise for {target.name}")
+
+
+def every_register_fits_the_neurons(network: Network, target: Target, into: Into) -> Iterator[Finding]:
+    del into
+    neuron = target.neuron
+    for p in network.populations:
+        rule = p.rule
+        assert isinstance(rule, Registers)
+        for what, value, most in (
+            ("du", rule.du, neuron.decay_max.value),
+            ("dv", rule.dv, neuron.decay_max.value),
+            ("vth", 0 if rule.vth is None else rule.vth, neuron.threshold_max.value),
+            ("bias mantissa", rule.bias_mant, _below(neuron.bias_mantissa_max.value)),
+            ("bias exponent", rule.bias_exp, neuron.bias_exponent_max.value),
+            ("reset", rule.reset.value, neuron.state_max.value),
+            ("initial u", rule.initial_u, neuron.state_max.value),
+            ("initial v", rule.initial_v, neuron.state_max.value),
+        ):
+            largest = int(np.abs(np.asarray(value)).max(initial=0))
+            if largest > most:
+                said = f"its {what} is {largest:,}, {target.name} holds {most:,}"
+                yield Finding("SD242", f"population {p.name!r}", said, f"quantise for {target.name}")
+
+
+def _below(mantissa: int) -> int:
+    """The largest magnitude of a bias mantissa: its registers hold one number more below zero."""
+    return mantissa + 1
+
+
+def every_core_has_a_chip(network: Network, target: Target, cores: tuple[Core, ...]) -> Iterator[Finding]:
+    """A warning where several chips are needed; an error where more are than the largest machine has."""
+    del network
+    mesh, each = target.mesh, target.chip.cores.value
+    board = mesh.chips_x.value * mesh.chips_y.value
+    most, chips = board * mesh.boards.value, -(-len(cores) // each)
+    if chips > most:
+        what = (
+            f"it needs {len(cores):,} cores, {chips:,} chips of {target.name}; the largest machine has {most:,} chips"
+        )
+        fix = f"fewer weight bits, pruning or pooling; {target.name} has {each} cores on each of {most:,} chips"
+        yield Finding("SD240", "network", what, fix)
+    elif chips > 1:
+        what = f"it needs {len(cores):,} cores, a chip of {target.name} has {each:,}: {chips:,} chips"
+        what += f" on {-(-chips // board):,} boards of {board}" if chips > board else ""
+        yield Finding("SD205", "network", what, "use several chips, or a smaller network", "warning")
 
 
 def settings_take_no_cores(
@@ -86,7 +180,15 @@ FEWER = (
 )
 
 
-RULES: tuple[CoreRule, ...] = (every_neuron_finds_room_for_its_input_axons, every_neuron_finds_room_for_its_synapses)
+# checked before a plan is made
+RULES: tuple[CoreRule, ...] = (
+    every_weight_fits_a_synapse,
+    every_register_fits_the_neurons,
+    every_neuron_finds_room_for_its_input_axons,
+    every_neuron_finds_room_for_its_synapses,
+    every_neuron_finds_room_for_its_output_axons,
+    every_population_finds_enough_synapse_formats,
+)
 
 
 def findings(network: Network, target: Target, into: Into) -> list[Finding]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from math import prod
 
 import numpy as np
 
@@ -38,7 +39,9 @@ class Settings:
         """Settings that every core holds, int64 (2, cores)."""
         on = np.concatenate([core_of[name] for name in self.of])
         needs = np.concatenate(list(self.of.values()), axis=1)
-        return np.stack([np.bincount(np.unique(np.stack([on, row]), axis=1)[0], minlength=cores) for row in needs])
+        codes = [np.unique(on * (1 + int(row.max(initial=0))) + row) for row in needs]
+        held = [each // (1 + int(row.max(initial=0))) for each, row in zip(codes, needs, strict=True)]
+        return np.stack([np.bincount(each, minlength=cores) for each in held])
 
 
 def limits(target: Target) -> Array:
@@ -49,7 +52,7 @@ def limits(target: Target) -> Array:
 def settings(network: Network) -> Settings:
     """The settings of an integer network. A population without threshold needs one that it never reaches."""
     needs = {each.name: _registers(each) for each in network.populations}
-    numbers: dict[str, Array] = {name: np.zeros((2, len(rows[0])), np.int64) for name, rows in needs.items()}
+    numbers: dict[str, Array] = {p.name: np.zeros((2, prod(p.shape)), np.int64) for p in network.populations}
     for k in range(len(KINDS)):
         whole = np.concatenate([rows[k] for rows in needs.values()])
         found = np.unique(whole, axis=0, return_inverse=True)[1].ravel()
@@ -60,7 +63,7 @@ def settings(network: Network) -> Settings:
 
 
 def _registers(each: Population) -> tuple[Array, Array]:
-    """Rows of numbers per neuron, one array per kind; -1: it has none."""
+    """Rows of numbers per neuron, or one row for all of them, one array per kind; -1: it has none."""
     rule = each.rule
     assert isinstance(rule, Registers)
     rest, moves = rule.refractory, rule.adaptation
@@ -69,6 +72,8 @@ def _registers(each: Population) -> tuple[Array, Array]:
     own += [-1, -1, -1] if moves is None else [moves.da, moves.jump, int(moves.decays == "before")]
 
     def rows(*values: object) -> Array:
-        return np.stack([np.broadcast_to(np.asarray(v), each.shape).ravel() for v in values], axis=1).astype(np.int64)
+        given = [np.asarray(v) for v in values]
+        shape = () if all(v.size == 1 for v in given) else each.shape
+        return np.stack([np.broadcast_to(v.reshape(()) if v.size == 1 else v, shape).ravel() for v in given], axis=1)
 
     return rows(-1 if rule.vth is None else rule.vth), rows(*own)

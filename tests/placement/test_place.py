@@ -30,6 +30,11 @@ def small(**limits: int) -> Target:
     return target.model_copy(update={"core": core})
 
 
+def unshared(**limits: int) -> Target:
+    """The same, an axon for every source neuron."""
+    return small(axons_are_shared=False, **limits)
+
+
 def axon_bits(n: int, synapse_bits: int) -> int:
     """nengo-loihi's rule: blocks of at most 64 synapses, 10 bits in front, whole words of 64 bit."""
     total = 0
@@ -54,8 +59,8 @@ def kinds_on(network: Network, core_of, core: int) -> tuple[int, int]:
     return len(thresholds), len(decays)
 
 
-def counted(network: Network, core_of) -> list[dict[str, int]]:
-    """What every core holds, by loops over all synapses."""
+def counted(network: Network, core_of, share: bool = True) -> list[dict[str, int]]:
+    """What every core holds, by loops over all synapses. share: sources with equal synapses there share an axon."""
     number = 1 + max(int(cores.max()) for cores in core_of.values())
     found = [{"neurons": 0, "input_axons": 0, "output_axons": 0, "synapses": 0, "memory": 0} for _ in range(number)]
     for cores in core_of.values():
@@ -65,17 +70,19 @@ def counted(network: Network, core_of) -> list[dict[str, int]]:
     for p in network.projections:
         matrix = chain_matrix(p.maps, network.shapes[p.source]).toarray()
         waits = p.delay + late[p.target] - late[p.source] > 1
-        bits = p.format.bits + 10 + (6 if waits else 0)
-        axons: dict[tuple[int, int], int] = {}
+        bits = {7: 8}.get(p.format.bits, p.format.bits) + 10 + (6 if waits else 0)
+        held: dict[tuple[int, int], list[tuple[int, int]]] = {}
         for i, j in zip(*np.nonzero(matrix), strict=True):
-            key = (int(core_of[p.target][i]), int(j))
-            axons[key] = axons.get(key, 0) + 1
-        for (core, j), n in axons.items():
-            found[core]["input_axons"] += 1
-            found[core]["synapses"] += n
-            found[core]["memory"] += axon_bits(n, bits)
+            held.setdefault((int(core_of[p.target][i]), int(j)), []).append((int(i), int(matrix[i, j])))
+        for (core, j), synapses in held.items():
+            found[core]["synapses"] += len(synapses)
             if p.source in core_of:
                 found[int(core_of[p.source][j])]["output_axons"] += 1
+        # sources whose synapses on a core are all equal send to one axon
+        axons = [(core, tuple(each)) for (core, _), each in held.items()]
+        for core, synapses in set(axons) if share else axons:
+            found[core]["input_axons"] += 1
+            found[core]["memory"] += axon_bits(len(synapses), bits)
     return found
 
 
@@ -84,7 +91,7 @@ def check(network: Network, target: Target) -> int:
     plan = place(network, target)
     for each in network.populations:
         assert plan.core_of[each.name].shape == (int(np.prod(each.shape)),)
-    truth = counted(network, plan.core_of)
+    truth = counted(network, plan.core_of, target.core.axons_are_shared.value)
     core = target.core
     for held, real in zip(plan.cores, truth, strict=True):
         assert real["neurons"] == held.neurons == sum(held.populations.values()) > 0
@@ -176,9 +183,9 @@ def test_a_core_is_filled_to_its_limits():
     network = two_layers(10, 39, 1)
     words = (10 * axon_bits(39, 18) + 39 * axon_bits(1, 18)) // 64
     full = {"neurons": 40, "input_axons": 49, "output_axons": 39, "synaptic_memory_bits": 64 * words}
-    assert check(network, small(**full)) == 1
+    assert check(network, unshared(**full)) == 1
     for name, limit in full.items():
-        assert check(network, small(**full | {name: limit - (64 if "bits" in name else 1)})) > 1, name
+        assert check(network, unshared(**full | {name: limit - (64 if "bits" in name else 1)})) > 1, name
 
 
 def test_neurons_with_an_axon_each_fill_a_core_to_its_axons():
@@ -193,8 +200,8 @@ def test_neurons_with_an_axon_each_fill_a_core_to_its_axons():
 
 
 def test_a_neuron_may_need_a_whole_core():
-    assert check(two_layers(30, 1, 1), small(input_axons=30)) == 2
-    assert check(two_layers(30, 1, 1), small(synaptic_memory_bits=30 * 64)) == 2
+    assert check(two_layers(30, 1, 1), unshared(input_axons=30)) == 2
+    assert check(two_layers(30, 1, 1), unshared(synaptic_memory_bits=30 * 64)) == 2
 
 
 def test_output_axons_split_the_core_that_sends_too_much():
@@ -205,7 +212,7 @@ def test_output_axons_split_the_core_that_sends_too_much():
 
 def test_what_fits_no_core_is_named_with_value_limit_and_fix():
     with pytest.raises(VerdictError) as caught:
-        place(two_layers(5000, 3, 2), "loihi1")
+        place(two_layers(5000, 3, 2), unshared())
     (found,) = caught.value.findings
     assert str(found).startswith(
         "SD203 population 'fc1': neuron 0 alone needs 5,000 input axons, a core of loihi1 has 4,096 "
@@ -214,13 +221,13 @@ def test_what_fits_no_core_is_named_with_value_limit_and_fix():
     assert "split its fan-in by input" in found.fix
     assert caught.value.exit_code == 1
     with pytest.raises(VerdictError) as caught:
-        place(two_layers(30, 5, 2), small(input_axons=20, synaptic_memory_bits=64 * 10))
+        place(two_layers(30, 5, 2), unshared(input_axons=20, synaptic_memory_bits=64 * 10))
     assert [f.what.split(", a core")[0] for f in caught.value.findings] == [
         "neuron 0 alone needs 30 input axons",
         "neuron 0 alone needs 1,920 bits of synaptic memory",
     ]
     with pytest.raises(VerdictError, match="alone needs 2 output axons"):
-        place(two_layers(3, 1, 2), small(neurons=1, output_axons=1))
+        place(two_layers(3, 1, 2), unshared(neurons=1, output_axons=1))
 
 
 def varied(vth, dv=0) -> Network:
@@ -315,6 +322,6 @@ def test_a_neuron_of_an_image_is_named_by_its_row_major_number():
         ("c",),
     )
     with pytest.raises(VerdictError, match="neuron 7 alone needs 4 input axons"):
-        place(network, small(input_axons=3))
+        place(network, unshared(input_axons=3))
     plan = place(network, small(neurons=2))
     assert plan.core_of["c"].tolist() == [0, 1, 2, 3, 0, 1, 2, 3]
