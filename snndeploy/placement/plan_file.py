@@ -90,7 +90,8 @@ def _placement(given: dict[str, Any], network: Network) -> Placement:
     findings = tuple(Finding(**_own(Finding, each)) for each in given["findings"])
     sites = np.asarray(given["sites"], np.int64).reshape(len(cores), 3)
     size = int(given["chip_cores"])
-    return Placement(given["target"], size, cores, core_of, sites, str(given["arranged"]), findings)
+    arranged, strategy = str(given["arranged"]), str(given["strategy"])
+    return Placement(given["target"], size, cores, core_of, sites, arranged, findings, strategy)
 
 
 def _own(kind: Any, row: dict[str, Any]) -> dict[str, Any]:
