@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from snndeploy.verbs import (
         budget,
+        bundle,
         capture,
         certify,
         compare,
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "budget",
+    "bundle",
     "capture",
     "certify",
     "compare",

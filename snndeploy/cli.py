@@ -14,6 +14,7 @@ from collections.abc import Sequence
 import typer
 
 from snndeploy.commands import (
+    bundles,
     chips,
     convert,
     exporting,
@@ -37,7 +38,21 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-GROUPS = (models, convert, exporting, chips, methods, proofs, train, searching, training, traces, verifying, system)
+GROUPS = (
+    models,
+    convert,
+    exporting,
+    chips,
+    methods,
+    proofs,
+    train,
+    searching,
+    training,
+    traces,
+    verifying,
+    bundles,
+    system,
+)
 for group in GROUPS:
     for command in group.COMMANDS:
         summary = (command.__doc__ or "").split(";")[0].rstrip(".")

@@ -207,6 +207,16 @@ CODES: dict[str, str] = {
     "SD883": "what was fetched is not the published file",
     "SD884": "an event lies beyond its sensor",
     "SD885": "a package that reads data is missing",
+    # bundles
+    "SD860": "a bundle is damaged",
+    "SD861": "a file of a bundle was changed",
+    "SD862": "a bundle lacks a file, or holds one too many",
+    "SD863": "a name in a bundle is not allowed",
+    "SD864": "a bundle exceeds a limit",
+    "SD865": "a member of a bundle is no plain file",
+    "SD866": "a bundle cannot be understood",
+    "SD867": "a bundle is not reproduced",
+    "SD868": "a bundle is not the one that was named",
     "SD899": "something unforeseen happened",
 }
 

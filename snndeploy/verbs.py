@@ -596,6 +596,40 @@ def compare_engines(
     return over_shards(network, data, engines, output, how=How(shard_size, workers, memory, fresh, progress, scheduler))
 
 
+def bundle(
+    network: Network,
+    data: Any,
+    path: Path,
+    *,
+    labels: Any = None,
+    placement: Placement | None = None,
+    engines: Iterable[str] = ("reference",),
+    states: bool = True,
+) -> dict[str, Any]:
+    """Writes an integer network, a golden run and their proof as one archive, which needs NumPy alone to prove itself.
+
+    `snndeploy verify model.zip` checks every byte and runs it again, and so does `python model.zip`, which runs code
+    out of the archive: for people who trust its sender.
+
+    Args:
+        data: (time, batch, *shape) input. labels: class of each sample (batch,).
+        placement: of `place`; it is packed as well.
+        engines: who must give the golden run bit for bit, before anything is written.
+        states: with u and v of every neuron.
+
+    Returns:
+        What was proven; "sha256" of the whole file is what to tell whom you send it to.
+
+    Raises:
+        SnnDeployError SD209: the network is in the float form. SD802: the file cannot be written.
+        VerdictError SD867: an engine computes something else.
+    """
+    from snndeploy.bundle import bundle as pack
+
+    chosen: dict[str, Any] = {"labels": labels, "placement": placement, "engines": engines, "states": states}
+    return pack(network, _events(network, data), path, **chosen)
+
+
 def compare(a: Trace | Path, b: Trace | Path) -> Comparison:
     """How two runs differ: `.identical`, `.verdict`, `.first`, `.lag`, `.table`.
 

@@ -23,7 +23,7 @@ LAYERS = (
     ("quantize",),
     ("placement", "conform", "train"),
     ("tuning", "deliver"),
-    ("lint", "shards", "searching"),
+    ("bundle", "lint", "shards", "searching"),
     ("report",),
     ("verbs",),
     ("demo", "doctor"),

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from snndeploy.commands import bundles
 from snndeploy.commands import options as opt
 from snndeploy.commands.labels import labelled
 from snndeploy.commands.output import progress, say, show
@@ -16,10 +17,10 @@ from snndeploy.errors import error
 
 @opt.reads
 def verify(
-    model: opt.Model,
+    model: Annotated[Path, typer.Argument(help="A .nir file, or the .zip of a bundle.", show_default=False)],
     data: Annotated[
-        Path, typer.Option("--data", "--input", help=".npy or .npz, (time, batch, *shape); may hold labels.")
-    ],
+        Path | None, typer.Option("--data", "--input", help=".npy or .npz, (time, batch, *shape); may hold labels.")
+    ] = None,
     engines: Annotated[str, typer.Option("--engines", help="all, or names separated by commas.")] = "all",
     labels: Annotated[Path | None, typer.Option("--labels", help=".npy, the class of each sample.")] = None,
     require: Annotated[str, typer.Option("--require", help="The tier that every pair must reach.")] = "ties",
@@ -37,10 +38,21 @@ def verify(
     events: Annotated[
         bool, typer.Option("--events", help="The input is what the network's encodings make, not what they take.")
     ] = False,
+    sha256: Annotated[str, typer.Option("--sha256", help="Of a bundle, as its sender said it.")] = "",
     reading: opt.Reading = opt.UNSAID,
     json: opt.Json = False,
 ) -> None:
-    """Run a network on every engine and compare each with each; exit code 1 if a pair misses the required tier."""
+    """Run a network on every engine and compare each with each; exit code 1 if a pair misses the required tier.
+
+    A bundle is held to its own golden run, by NumPy alone; of these options, only --sha256, --output and --json are its.
+    """
+    if model.suffix == ".zip":
+        found = bundles.check(model, sha256, data, output, json)
+        if output is not None:
+            _write(output, found)
+        return
+    if data is None:
+        raise error("SD800", "verify", f"nothing says what {model} is run on", "--data x.npy")
     from snndeploy import verbs
     from snndeploy.conform.tiers import Tolerances
     from snndeploy.conform.tiers.definition import tier_named
