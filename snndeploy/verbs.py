@@ -624,7 +624,7 @@ def bundle(
         SnnDeployError SD209: the network is in the float form. SD802: the file cannot be written.
         VerdictError SD867: an engine computes something else.
     """
-    from snndeploy.bundle import bundle as pack
+    from snndeploy.bundle.writing import bundle as pack
 
     chosen: dict[str, Any] = {"labels": labels, "placement": placement, "engines": engines, "states": states}
     return pack(network, _events(network, data), path, **chosen)

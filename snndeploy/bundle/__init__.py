@@ -1,6 +1,4 @@
-"""Bundles: one archive that holds a network, what it must do, and the proof of it, for people without snndeploy."""
+"""Bundles: one archive that holds a network, what it must do, and the proof of it, for people without snndeploy.
 
-from snndeploy.bundle.checking import verify
-from snndeploy.bundle.writing import bundle
-
-__all__ = ["bundle", "verify"]
+`writing.bundle` makes one, `checking.verify` proves one with NumPy alone; the folder `verifier` travels in each.
+"""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import os
 import platform
 import tempfile
@@ -17,6 +16,7 @@ import numpy as np
 
 from snndeploy.bundle.checking import findings
 from snndeploy.bundle.describe import contract, narrow
+from snndeploy.bundle.members import Members
 from snndeploy.bundle.verifier import archive
 from snndeploy.bundle.verifier.prove import FORMAT, MANIFEST, prove
 from snndeploy.bundle.verifier.reading import text
@@ -84,7 +84,7 @@ def bundle(
     record = ("spikes", "u", "v") if states else ("spikes",)
     golden = run(network, data, record=record)
     agreed = _agreed(golden, network, data, record, engines)
-    members = _Members()
+    members = Members()
     members["contract.json"] = text(contract(network, members.kept("arrays")))
     members["contract.txt"] = words(network, states).encode("utf-8")
     members["golden.json"] = text(_golden(golden, network, labels, agreed, members))
@@ -104,20 +104,6 @@ def bundle(
             for piece in archive.pack(members):
                 stream.write(piece)
         return prove(temporary) | {"bundle": Path(path).name}
-
-
-class _Members(dict[str, bytes]):
-    """Files by name, with numbered arrays."""
-
-    def keep(self, folder: str, values: Array) -> str:
-        name = f"{folder}/{sum(each.startswith(folder + '/') for each in self):04d}.npy"
-        stream = io.BytesIO()
-        np.lib.format.write_array(stream, np.ascontiguousarray(values), version=(1, 0), allow_pickle=False)
-        self[name] = stream.getvalue()
-        return name
-
-    def kept(self, folder: str) -> Any:
-        return lambda values: self.keep(folder, values)
 
 
 def _agreed(
@@ -140,7 +126,7 @@ def _agreed(
     return found
 
 
-def _golden(trace: Trace, network: Network, labels: Any, agreed: Mapping[str, str], members: _Members) -> Any:
+def _golden(trace: Trace, network: Network, labels: Any, agreed: Mapping[str, str], members: Members) -> Any:
     def packed(bins: Array) -> dict[str, Any]:
         rows = np.packbits(np.asarray(bins, bool).reshape(trace.steps, -1), axis=1)
         return {"file": members.keep("golden", rows), "packed": True}
@@ -201,7 +187,7 @@ def _nir(network: Network) -> bytes:
         return file.read_bytes()
 
 
-def _placed(placement: Placement, members: _Members) -> Any:
+def _placed(placement: Placement, members: Members) -> Any:
     told = replace(placement, core_of={}).as_dict()
     told.pop("sites", None)
     told["core_of"] = {n: members.keep("placement", narrow(c)) for n, c in sorted(placement.core_of.items())}

@@ -53,7 +53,7 @@ def bundle(
     say(f"{output}: check it with `snndeploy verify {output}`, or `python {output}` where only NumPy is", json)
 
 
-def check(path: Path, sha256: str, data: Path | None, output: Path | None, json: bool) -> dict[str, Any]:
+def check(path: Path, sha256: str, nir: bool, data: Path | None, output: Path | None, json: bool) -> dict[str, Any]:
     """`verify` of a bundle. Raises as `bundle.verify`, and SD800 where input is given for it."""
     from snndeploy.bundle.checking import verify
     from snndeploy.bundle.verifier.main import said
@@ -64,7 +64,7 @@ def check(path: Path, sha256: str, data: Path | None, output: Path | None, json:
     if output is not None:
         check_output(output, (path,))
     with progress("verify", json) as update:
-        found = verify(path, sha256)
+        found = verify(path, sha256, nir)
         update(1, 1)
     show(found, json, said(found))
     return found

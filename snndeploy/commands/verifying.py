@@ -39,18 +39,21 @@ def verify(
         bool, typer.Option("--events", help="The input is what the network's encodings make, not what they take.")
     ] = False,
     sha256: Annotated[str, typer.Option("--sha256", help="Of a bundle, as its sender said it.")] = "",
+    nir: Annotated[bool, typer.Option("--nir", help="Also read the .nir file of a bundle.")] = False,
     reading: opt.Reading = opt.UNSAID,
     json: opt.Json = False,
 ) -> None:
     """Run a network on every engine and compare each with each; exit code 1 if a pair misses the required tier.
 
-    A bundle is held to its own golden run, by NumPy alone; of these options, only --sha256, --output and --json are its.
+    A bundle is held to its own golden run, by NumPy alone; of the options, --sha256, --nir, --output and --json are for it.
     """
     if model.suffix == ".zip":
-        found = bundles.check(model, sha256, data, output, json)
+        proven = bundles.check(model, sha256, nir, data, output, json)
         if output is not None:
-            _write(output, found)
+            _write(output, proven)
         return
+    if sha256 or nir:
+        raise error("SD800", "--sha256 and --nir", f"{model} is no bundle", "leave it out")
     if data is None:
         raise error("SD800", "verify", f"nothing says what {model} is run on", "--data x.npy")
     from snndeploy import verbs

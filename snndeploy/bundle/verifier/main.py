@@ -47,5 +47,6 @@ def said(found: dict[str, Any]) -> str:
     if "right" in found:
         lines.append(f"decisions: {found['right']:,} of {found['samples']:,} as labelled")
     lines += [f"when it was made: {engine}: {verdict}" for engine, verdict in found["engines"].items()]
-    lines += ["model.nir is checked by its SHA-256 alone; reading it takes more than NumPy"]
+    read = "model.nir was read, and is the same network" if found.get("nir") else "model.nir is hashed, not read"
+    lines += [read]
     return "\n".join([*lines, f"SHA-256 of the whole: {found['sha256']}"])

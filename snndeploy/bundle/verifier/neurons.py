@@ -80,7 +80,7 @@ class Neurons:
     def __init__(self, held: Registers, shape: Shape, batch: int, extra: Array | None = None):
         full = (batch, *shape)
         self.of = held
-        self.bias = held.bias if extra is None else extra
+        self.bias = held.bias if extra is None else np.asarray(extra, np.int64)
         self.u, self.v = (np.broadcast_to(start, full).copy() for start in (held.u, held.v))
         self.s = np.zeros(full, bool)
         self.moved, self.asleep = np.zeros(full, np.int64), np.zeros(full, np.int64)
@@ -90,7 +90,7 @@ class Neurons:
         """Takes the sum of what the projections deliver; returns what is emitted, spikes or v."""
         of = self.of
         u = wrap24(int32(decayed(self.u, 4095 - of.du) + int32(int32(arrived) << 6)))
-        bias = int32(np.asarray(self.bias)) if t >= of.bias_onset else 0
+        bias = int32(self.bias) if t >= of.bias_onset else 0
         q = clip24(int32(decayed(self.v, 4096 - of.dv) + u + bias))
         if of.vth is None:
             self.u, self.v = u, q
