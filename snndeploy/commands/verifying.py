@@ -45,7 +45,7 @@ def verify(
 ) -> None:
     """Run a network on every engine and compare each with each; exit code 1 if a pair misses the required tier.
 
-    A bundle is held to its own golden run, by NumPy alone; of the options, --sha256, --nir, --output and --json are for it.
+    A bundle is held to its own golden run, by NumPy alone; its options are --sha256, --nir, --output and --json.
     """
     if model.suffix == ".zip":
         proven = bundles.check(model, sha256, nir, data, output, json)
