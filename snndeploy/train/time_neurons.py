@@ -161,18 +161,26 @@ class Running:
     """A neuron module on its way through time, piece by piece: its states go from one to the next, with gradients.
 
     Attributes:
-        emitted: what each piece emitted, (steps, batch, *shape). shown: membranes, where `showing` asks for them.
-        seen: p and theta of each piece, where that is watched.
+        showing: membranes are wanted; those of neurons without spikes always come. watching: p and theta are.
+        out, v, seen: what the last piece emitted, (steps, batch, *shape), its membranes, p and theta.
         state: float32 (states, batch, *shape) behind the last piece; with a matrix, its own spikes last.
     """
 
-    def __init__(self, cells: Cells, showing: bool = False):
-        self.cells, self.showing = cells, showing or not cells.rule.spiking
-        self.emitted: list[Tensor] = []
-        self.shown: list[Tensor] = []
-        self.seen: list[dict[str, Tensor]] = []
-        self.state: Tensor | None = None
-        self.table: Tensor | None = None
+    def __init__(self, cells: Cells, showing: bool = False, state: Tensor | None = None):
+        self.cells, self.showing, self.watching = cells, showing or not cells.rule.spiking, False
+        self.state, self.table = state, None if state is None else self.numbers(state)
+        self.fresh()
+
+    def fresh(self) -> None:
+        """Ready for the next piece."""
+        self.out: Tensor | None = None
+        self.v: Tensor | None = None
+        self.seen: dict[str, Tensor] = {}
+
+    def numbers(self, like: Tensor) -> Tensor:
+        """The table that kernels read; like: (any, batch, *shape)."""
+        table = self.cells.table(tuple(like.shape[2:]), like.device)
+        return LAUNCHERS[like.device.type].numbers(table, like.shape[1])
 
     def begin(self, batch: int, shape: tuple[int, ...], device: Any) -> Tensor:
         """The states before the first step."""
@@ -184,31 +192,25 @@ class Running:
                 rows[k] = self.cells.numbers[start].detach().to(device)
         return rows
 
-    def advance(self, x: Tensor, watching: bool = False) -> Tensor:
+    def advance(self, x: Tensor) -> Tensor:
         """What it emits; x: float32 (steps, batch, *shape)."""
         cells = self.cells
         if cells.entry is not None:
             x = linear(x, cells.entry)
-        batch, shape = x.shape[1], tuple(x.shape[2:])
         if self.state is None:
-            self.state = self.begin(batch, shape, x.device)
+            self.state = self.begin(x.shape[1], tuple(x.shape[2:]), x.device)
         if self.table is None:
-            self.table = LAUNCHERS[x.device.type].numbers(cells.table(shape, x.device), batch)
+            self.table = self.numbers(x)
         weight, bias = cells.feedback or (None, None)
         numbers = [cells.numbers[name].to(x.device) for name in cells.rule.numbers]
         learned = (each is not None and each.requires_grad for each in (x, self.state, weight, bias, *numbers))
         back = torch.is_grad_enabled() and any(learned)
-        plan = Plan(cells.rule, cells.learned if back else (), self.showing, back, watching, cells.kind)
-        seen: dict[str, Tensor] | None = {} if watching else None
-        call = Call(cells, plan, self.table, tuple(x.shape), seen)
+        plan = Plan(cells.rule, cells.learned if back else (), self.showing, back, self.watching, cells.kind)
+        call = Call(cells, plan, self.table, tuple(x.shape), self.seen if self.watching else None)
         given: Any = (call, x, self.state, weight, bias, *numbers)
-        s, v, self.state = OverTime.apply(*given)  # type: ignore[no-untyped-call]
+        s, self.v, self.state = OverTime.apply(*given)  # type: ignore[no-untyped-call]
         if s is not None and not cells.differentiable:
             s = s.detach()
-        out: Tensor = v if s is None else s
-        self.emitted.append(out)
-        if self.showing:
-            self.shown.append(v)
-        if seen:
-            self.seen.append(seen)
-        return out
+        self.out = self.v if s is None else s
+        assert self.out is not None
+        return self.out

@@ -88,7 +88,9 @@ class SnnTorch:
             again = s - was
             v = p - again * (theta if self.reset == SUBTRACT else p)
         after = {"m": v} | ({"u": arrived} if self.current else {})
-        return Step(after | ({"z": s} if self.fed == ONE_TO_ONE else {}), v, s, p, theta)
+        # what it stores is not reset yet, what is shown is: see `frontends.snntorch.leaky`
+        shown = where(p > theta, NIL, p) if self.delay and self.reset == ZERO_BEFORE else v
+        return Step(after | ({"z": s} if self.fed == ONE_TO_ONE else {}), shown, s, p, theta)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from snndeploy.errors import error
-from snndeploy.train.unrolled import Inputs, Signals, clear
+from snndeploy.train.pieces import clear
+from snndeploy.train.unrolled import Inputs, Signals
 
 PLACES = ("outside", "inside", "batch-first", "held")
 

@@ -6,7 +6,8 @@ parameters can stand in its place.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -21,6 +22,7 @@ from snndeploy.frontends.stepping import Stepping
 from snndeploy.frontends.structures import changed, pick
 from snndeploy.network.network import Network
 from snndeploy.network.rule import Rule
+from snndeploy.train.pieces import WHOLE, Hidden, clear, cut, hidden, restore
 
 Inputs = Mapping[str, Tensor]
 
@@ -65,6 +67,7 @@ class Unrolled(nn.Module):
             for each in network.populations
             if isinstance(each.rule, Rule) and each.rule.spiking
         }
+        self.pieces = WHOLE
         # set for products in 16 bits: membranes in fewer than 32 forget what is small beside them
         self.full_states = False
         spiking = population in self.values
@@ -81,32 +84,58 @@ class Unrolled(nn.Module):
         return [name for name in self.paths if name in self.values]
 
     def forward(self, inputs: Inputs) -> Signals:
-        watch = _Watch(self)
-        handles = [each for name in self.paths for each in watch.on(name)]
         clear(self.module)
         try:
             if self.how.time == "outside":
-                self._steps(inputs, watch.rows)
+                rows, counts = self._pieces(inputs)
             else:
-                self._whole(inputs, watch.rows)
+                with self._watched() as watch:
+                    self._whole(inputs, watch.rows)
+                rows, counts = watch.rows, watch.counts
+        finally:
+            clear(self.module)
+        return Signals(torch.stack(rows), counts)
+
+    @contextmanager
+    def _watched(self) -> Iterator[_Watch]:
+        watch = _Watch(self)
+        handles = [each for name in self.paths for each in watch.on(name)]
+        try:
+            yield watch
         finally:
             for each in handles:
                 each.remove()
-            clear(self.module)
-        return Signals(torch.stack(watch.rows), watch.counts)
 
-    def _steps(self, inputs: Inputs, rows: list[Tensor]) -> None:
+    def _pieces(self, inputs: Inputs) -> tuple[list[Tensor], dict[str, Tensor]]:
         first = next(iter(inputs.values()))
         states: dict[str, Any] = {
             name: None if shape is None else first.new_zeros(first.shape[1], *shape)
             for name, shape in self.how.starts.items()
         }
-        for t in range(len(first)):
-            args, named = self.how.arguments.call({name: x[t] for name, x in inputs.items()})
-            result = self.module(*args, **named, **states)
-            states = {argument: pick(result, place) for argument, place in self.how.feeds.items()}
-            if self.output in self.how.heads:
-                rows.append(pick(result, self.how.heads[self.output]))
+        rows: list[Tensor] = []
+        counts: dict[str, Tensor] = {}
+        kept = hidden(self.module)
+        for begin, end in self.pieces.of(len(first), len(first)):
+            if self.pieces.cuts(begin):
+                states, kept = cut(states), cut(kept)
+            piece = {name: x[begin:end] for name, x in inputs.items()}
+            part: Any = self.pieces.call(self.module, self._steps, piece, states, kept)
+            more, counted, states, kept = part
+            rows += more
+            counts = {name: counts[name] + each if counts else each for name, each in counted.items()}
+        return rows, counts
+
+    def _steps(self, inputs: Inputs, states: dict[str, Any], kept: Hidden) -> Any:
+        """Some steps: rows of the output, counts, states that are arguments and those that neurons keep."""
+        restore(self.module, kept)
+        with self._watched() as watch:
+            for t in range(len(next(iter(inputs.values())))):
+                args, named = self.how.arguments.call({name: x[t] for name, x in inputs.items()})
+                result = self.module(*args, **named, **states)
+                states = {argument: pick(result, place) for argument, place in self.how.feeds.items()}
+                if self.output in self.how.heads:
+                    watch.rows.append(pick(result, self.how.heads[self.output]))
+        return watch.rows, watch.counts, states, hidden(self.module)
 
     def _whole(self, inputs: Inputs, rows: list[Tensor]) -> None:
         axis = 1 if self.how.time == "batch-first" else 0
@@ -173,16 +202,3 @@ def _in_float32(module: Any, args: Any, kwargs: Any) -> Any:
         return each.float() if isinstance(each, Tensor) and each.is_floating_point() else each
 
     return changed(args, full), changed(kwargs, full)
-
-
-def clear(module: nn.Module) -> None:
-    """Back to the states before the first step, without a graph behind them.
-
-    Not `snntorch.utils.reset`: it resets every neuron of the process, and some of their states not at all.
-    """
-    for each in module.modules():
-        family = FAMILIES.get(type(each))
-        if family is not None:
-            family.clear(each)
-        elif callable(reset := getattr(each, "reset_mem", None)):
-            reset()
