@@ -20,6 +20,9 @@ T = TypeVar("T")
 Certainty = Literal["measured", "documented", "derived", "fitted", "assumed"]
 
 
+Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -34,6 +37,21 @@ class Fact(_Part, Generic[T]):
     value: T
     source: Annotated[str, Field(min_length=1)]
     certainty: Certainty
+
+
+class Range(_Part):
+    """Between which two numbers a quantity lies, as far as is known, and the source of both."""
+
+    low: Amount
+    high: Amount
+    source: Annotated[str, Field(min_length=1)]
+    certainty: Certainty
+
+    @model_validator(mode="after")
+    def _low_is_below_high(self) -> Range:
+        if self.low > self.high:
+            raise ValueError(f"low = {self.low:g} is above high = {self.high:g}")
+        return self
 
 
 Count = Annotated[int, Field(strict=True, ge=1, le=2**40)]
@@ -157,6 +175,57 @@ class Mesh(_Part):
         return self.tiles_x.value * self.tiles_y.value * self.cores_per_tile.value
 
 
+class Energy(_Part):
+    """What an event costs, in pJ.
+
+    Attributes:
+        synaptic_operation: a spike that arrives at one synapse.
+        update_active, update_inactive: of a neuron in a step: one that changes, one at rest.
+        spike: a neuron that spikes, beyond its update.
+        message: a spike that is sent to one core, beyond its way.
+        tile: a spike that enters a tile.
+        hop_x, hop_y: to the next tile along an axis. chip_border: what a hop over the border of a chip costs more.
+    """
+
+    synaptic_operation: Range
+    update_active: Range
+    update_inactive: Range
+    spike: Range
+    message: Range
+    tile: Range
+    hop_x: Range
+    hop_y: Range
+    chip_border: Range
+
+
+class Time(_Part):
+    """What an event takes, in ns; as in `Energy`.
+
+    Attributes:
+        message_in: a message that a core takes in; message_out: one that it sends.
+        barrier: what the end of a step takes on one chip; barrier_chips: on several.
+    """
+
+    synaptic_operation: Range
+    update_active: Range
+    update_inactive: Range
+    spike: Range
+    message_in: Range
+    message_out: Range
+    tile: Range
+    hop_x: Range
+    hop_y: Range
+    chip_border: Range
+    barrier: Range
+    barrier_chips: Range
+
+
+class Power(_Part):
+    """static: of a chip that does nothing, in W."""
+
+    static: Range
+
+
 class Target(_Part):
     """A chip. `load` finds one by name or path."""
 
@@ -167,6 +236,10 @@ class Target(_Part):
     core: Core
     chip: Chip
     mesh: Mesh
+    # what nobody has measured is not there: such a target has no cost
+    energy: Energy | None = None
+    time: Time | None = None
+    power: Power | None = None
 
     @model_validator(mode="after")
     def _every_core_has_a_tile(self) -> Target:

@@ -10,13 +10,13 @@ from pydantic import BaseModel
 from snndeploy import resources, targets
 from snndeploy.errors import SnnDeployError
 from snndeploy.network import registers as reg
-from snndeploy.targets import Fact
+from snndeploy.targets import Fact, Range
 
 
 def facts(part, path=""):
     for name, value in part:
         where = f"{path}.{name}".lstrip(".")
-        if isinstance(value, Fact):
+        if isinstance(value, Fact | Range):
             yield where, value
         elif isinstance(value, BaseModel):
             yield from facts(value, where)
@@ -28,8 +28,27 @@ def test_every_number_of_a_shipped_target_has_a_source(name):
     assert target.name == name
     found = dict(facts(target))
     lines = (resources.folder("targets") / f"{name}.toml").read_text("utf-8").splitlines()
-    assert len(found) == sum("= { value =" in line for line in lines) > 30
+    assert len(found) == sum("= { value =" in line or "= { low =" in line for line in lines) > 50
     assert all(len(fact.source) > 3 for fact in found.values())
+
+
+def test_what_has_no_energy_per_event_in_public_is_bounded_from_above_only():
+    """Loihi 2: all the power of Hala Point over what it does in a second."""
+    energy = targets.load("loihi2").energy
+    assert energy.synaptic_operation.high == pytest.approx(2600 / 380, abs=0.005)
+    assert energy.update_active.high == pytest.approx(2600 / 240, abs=0.005)
+    assert all(each.low == 0 for _, each in energy)
+    time = targets.load("loihi2").time
+    assert time.synaptic_operation.low == pytest.approx(140_544 / 380e12 * 1e9, abs=0.005)
+    assert time.update_active.low == pytest.approx(140_544 / 240e12 * 1e9, abs=0.005)
+
+
+def test_a_range_goes_upwards(tmp_path):
+    text = (resources.folder("targets") / "loihi1.toml").read_text("utf-8")
+    path = tmp_path / "mine.toml"
+    path.write_text(text.replace("low = 23.6", "low = 36"), "utf-8")
+    with pytest.raises(SnnDeployError, match=r"SD204 .*energy.synaptic_operation: .*low = 36 is above high = 35.5"):
+        targets.load(path)
 
 
 def test_the_registers_are_those_of_the_arithmetic():
