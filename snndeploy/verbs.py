@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from snndeploy.network import Network
     from snndeploy.network.network import Decision, InputKinds
     from snndeploy.placement import Placement
+    from snndeploy.placement.cost import Cost
     from snndeploy.placement.rates import Given as Rates
     from snndeploy.quantize import Certificate
     from snndeploy.searching import Searched
@@ -466,6 +467,29 @@ def place(
     from snndeploy.placement import place as on_cores
 
     return on_cores(network, _target(target), rates=rates, arrange=arrange, seed=seed)
+
+
+def cost(placement: Placement | Path, network: Network, trace: Trace, target: str | Target | None = None) -> Cost:
+    """Energy and time of a placed network, per step and per inference, as intervals.
+
+    Every coefficient is between two numbers of the target, whose sources `.sources` lists; static power is apart. On
+    Loihi 2 the intervals are as wide as what has been published. `.neurobench` has NeuroBench's measures.
+
+    Args:
+        placement: what `place` made of this network, or a file of it.
+        trace: a run of it, with the spikes of all populations; record u and v too, and active updates are known.
+        target: that it was placed on; None: the shipped one of that name.
+
+    Raises:
+        SnnDeployError SD250, SD260: trace or placement are not of this network. SD252: the target has no [energy],
+            [time] or [power].
+    """
+    from snndeploy.placement.cost import cost as of_trace
+    from snndeploy.placement.plan_file import read as read_plan
+
+    if isinstance(placement, (str, os.PathLike)):
+        placement = read_plan(os.fspath(placement), network)
+    return of_trace(placement, network, trace, None if target is None else _target(target))
 
 
 def run(

@@ -118,6 +118,9 @@ def test_compare_across_engines(files, capsys):
         (["inspect", "q.nir"], ["integer network", "dv"]),
         (["lint", "m.nir", "--target", "loihi2"], ["nothing in the way"]),
         (["place", "q.nir", "--target", "loihi2"], ["cores of loihi2"]),
+        (["place", "q.nir", "--target", "loihi2", "--rates", "0.1", "--arrange", "greedy"], ["cores of loihi2"]),
+        (["place", "q.nir", "--target", "loihi2", "--data", "x.npy", "--seed", "3"], ["cores of loihi2"]),
+        (["cost", "q.nir", "--target", "loihi2", "--data", "x.npy"], ["per inference", "and static", "Effective_ACs"]),
         (["run", "m.nir", "--input", "x.npy"], ["4 samples of 30 steps", "decisions"]),
     ],
 )

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from snndeploy.commands import options as opt
+from snndeploy.commands.costs import measured
 from snndeploy.commands.models import describe
 from snndeploy.commands.output import progress, say, show
 from snndeploy.errors import error
-
-if TYPE_CHECKING:
-    from snndeploy.engines import Trace
-    from snndeploy.network import Network
 
 Calibration = Annotated[
     Path | None, typer.Option("--calibration", help=".npy or .npz, (time, batch, *shape): typical input.")
@@ -119,16 +116,6 @@ def place(
     show({"model": str(model), **plan.as_dict()}, json, text)
     if output is not None:
         say(f"{output}: {len(plan.cores):,} cores of {chip.name}, and which neuron is where", json)
-
-
-def measured(net: Network, data: Path, as_json: bool, record: tuple[str, ...] = ("spikes",)) -> Trace:
-    """A run on data, for the spikes of all populations."""
-    from snndeploy import verbs
-    from snndeploy.files import inputs_of, load_arrays
-
-    samples = load_arrays(data, "data file")
-    with progress("run", as_json) as update, inputs_of(data):
-        return verbs.run(net, samples, engine="torch", record=record, progress=update)
 
 
 COMMANDS = (quantize, place)
