@@ -176,6 +176,12 @@ CODES: dict[str, str] = {
     "SD720": "a tier is not one",
     "SD721": "a verification cannot be run",
     "SD722": "a recording does not fit",
+    # conformance suite
+    "SD740": "the conformance suite cannot be read",
+    "SD741": "there is no such adapter",
+    "SD742": "an adapter cannot be loaded",
+    "SD743": "a list of vectors has no reason",
+    "SD744": "a pattern fits no vector",
     # commands, files and arguments
     "SD800": "a command is not used as it should be",
     "SD801": "a file or a model cannot be found",
