@@ -22,6 +22,7 @@ from snndeploy.commands import (
     methods,
     models,
     output,
+    plotting,
     proofs,
     searching,
     system,
@@ -53,6 +54,7 @@ GROUPS = (
     traces,
     verifying,
     bundles,
+    plotting,
     system,
 )
 for group in GROUPS:

@@ -1,0 +1,97 @@
+"""plot: pictures of traces, networks, recordings and runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from snndeploy.commands import options as opt
+from snndeploy.commands.output import say, show
+from snndeploy.errors import error
+
+WHAT = (
+    "raster, membranes, confusion, embedding (a trace), weights (a .nir file), frames (samples, events), curves (runs)"
+)
+
+
+def plot(
+    kind: Annotated[str, typer.Argument(help=WHAT)],
+    files: Annotated[
+        list[Path], typer.Argument(help="A trace, .nir file, file of samples or events; folders of runs.")
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The .png, .svg or .pdf to write; frames: .gif too.")],
+    labels: Annotated[Path | None, typer.Option("--labels", help=".npy, classes of the samples.")] = None,
+    sample: Annotated[int, typer.Option("--sample", help="Which sample of the trace or file.")] = 0,
+    population: Annotated[
+        list[str] | None, typer.Option("--population", help="Which; may be repeated. All of them otherwise.")
+    ] = None,
+    projection: Annotated[str | None, typer.Option("--projection", help="Of weights: 'source -> target'.")] = None,
+    neurons: Annotated[int, typer.Option("--neurons", help="Of membranes: how many of each population.")] = 4,
+    steps: Annotated[int, typer.Option("--steps", help="Of frames: how many; of events: into how many they go.")] = 24,
+    json: opt.Json = False,
+) -> None:
+    """Draw rasters, membranes, weights, frames, a confusion matrix, training curves or a t-SNE into a file."""
+    from snndeploy.report import pictures
+    from snndeploy.report.pictures.canvas import save
+
+    if kind not in pictures.KINDS:
+        raise error("SD800", f"plot {kind}", "there is no such picture", f"choose from {', '.join(pictures.KINDS)}")
+    if kind != "curves" and len(files) != 1:
+        raise error("SD800", f"plot {kind}", f"{len(files)} files are given", "name one")
+    if kind == "frames" and output.suffix.lower() == ".gif":
+        pictures.animation(_samples(files[0], steps), output, sample)
+    else:
+        how = {"labels": labels, "sample": sample, "population": population, "projection": projection}
+        save(_figure(kind, files, {**how, "neurons": neurons, "steps": steps}), output)
+    if json:
+        show({"kind": kind, "output": str(output)}, json, "")
+    say(f"{output}: {kind}", json)
+
+
+def _figure(kind: str, files: list[Path], how: dict[str, Any]) -> Any:
+    from snndeploy import verbs
+    from snndeploy.engines import trace_file
+    from snndeploy.report import pictures
+
+    if kind == "curves":
+        return pictures.curves(files)
+    if kind == "weights":
+        return pictures.weights(verbs.read(files[0]), how["projection"])
+    if kind == "frames":
+        return pictures.frames(_samples(files[0], how["steps"]), how["sample"], how["steps"])
+    trace = trace_file.read(files[0])
+    if kind == "raster":
+        return pictures.raster(trace, how["sample"], how["population"])
+    if kind == "membranes":
+        return pictures.membranes(trace, how["sample"], how["population"], how["neurons"])
+    if how["labels"] is None:
+        raise error("SD800", f"plot {kind}", "it needs the classes of the samples", "--labels y.npy")
+    from snndeploy.files import load_arrays
+
+    classes = load_arrays(how["labels"], "label file")
+    if kind == "confusion":
+        return pictures.confusion(trace.decisions(), classes)
+    return pictures.embedding(trace, classes, (how["population"] or [None])[0])
+
+
+def _samples(path: Path, steps: int) -> Any:
+    """Samples of a .npy or .npz file, or one recording of events as counts in `steps` steps."""
+    from snndeploy.files import existing, load_arrays
+    from snndeploy.train.datasets.event_files import READERS, read_events
+    from snndeploy.train.datasets.frames import counts
+
+    existing(path, "file of samples")
+    if path.suffix.lower() in (".npy", ".npz"):
+        held = load_arrays(path, "file of samples")
+        if not isinstance(held, dict):
+            return held
+        if not {"t", "times", "ts"} & set(held):
+            return next(value for name, value in held.items() if name != "labels")
+    if path.suffix.lower() not in READERS:
+        raise error("SD807", str(path), "it holds neither samples nor events", f".npy, {', '.join(READERS)}")
+    return counts([read_events(path)], steps)
+
+
+COMMANDS = (plot,)

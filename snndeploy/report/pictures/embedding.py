@@ -1,0 +1,57 @@
+"""t-SNE of a layer: do the samples of a class lie together?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from snndeploy.errors import error
+from snndeploy.network.arrays import Array
+from snndeploy.report.pictures.canvas import COLOURS, bare, figure
+from snndeploy.report.pictures.raster import chosen
+
+if TYPE_CHECKING:
+    from snndeploy.engines.trace import Trace
+
+FEWEST = 4
+# up to so many samples the sum over all pairs is the faster way
+EXACT = 500
+
+
+def embedding(trace: Trace, labels: Array, population: str | None = None, seed: int = 0) -> Any:
+    """The spike counts of each sample in a plane. Van der Maaten and Hinton, JMLR 2008 (scikit-learn's t-SNE).
+
+    Args:
+        trace: with spikes. labels: int64 (sample,). population: None: the last that feeds another, else the last.
+
+    Raises:
+        SnnDeployError SD102: no spikes of it. SD103: labels and samples differ in number, or are fewer than 4.
+    """
+    from sklearn.manifold import TSNE
+
+    names = chosen(trace, trace.spikes, None if population is None else [population], "spikes")
+    if population is None:
+        feeding = {p.source for p in trace.network.projections if p.source != p.target}
+        names = [name for name in names if name in feeding] or names
+    labels = np.asarray(labels)
+    if len(labels) != trace.batch or trace.batch < FEWEST:
+        what = f"{len(labels)} labels and {trace.batch} samples"
+        raise error("SD103", "embedding", what, f"one label for each sample, {FEWEST} or more")
+    counts = trace.spikes[names[-1]].sum(axis=0, dtype=np.int64).reshape(trace.batch, -1)
+    perplexity = min(30.0, (trace.batch - 1) / 3)
+    method = "exact" if trace.batch <= EXACT else "barnes_hut"
+    sne = TSNE(perplexity=perplexity, init="pca", random_state=seed, method=method)
+    plane = sne.fit_transform(counts.astype(np.float64))
+    made = figure(5.6, 4.6)
+    axis = made.subplots()
+    for k, each in enumerate(np.unique(labels)):
+        here = labels == each
+        style = {"marker": "osD^v"[k // len(COLOURS) % 5], "color": COLOURS[k % len(COLOURS)], "label": str(each)}
+        axis.scatter(*plane[here].T, s=14, linewidths=0, **style)
+    axis.legend(fontsize=7, frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+    axis.set_xticks([])
+    axis.set_yticks([])
+    axis.set_title(f"t-SNE of the spike counts of {names[-1]}, {trace.batch:,} samples", fontsize=9)
+    bare(axis)
+    return made
