@@ -207,6 +207,7 @@ CODES: dict[str, str] = {
     "SD844": "training lost its numbers",
     "SD845": "a module could not be deployed after training",
     "SD846": "training cannot be accelerated",
+    "SD850": "training cannot be cut into pieces of time",
     # data
     "SD880": "data is not there",
     "SD881": "a file of data is damaged",

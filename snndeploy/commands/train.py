@@ -40,7 +40,9 @@ SETTINGS: dict[str, tuple[type, str]] = {
     "devices": (int, "Processes, one device each."),
     "precision": (str, "32-true or bf16-mixed."),
     "workers": (int, "Processes that load samples of a Dataset."),
-    "accelerate": (bool, "Compute all steps at once, on the CPU; refused where that is not the same."),
+    "accelerate": (bool, "Compute all steps at once, on cpu or cuda; refused where that is not the same."),
+    "recompute": (int, "Steps that are computed again on the way back: less memory, more time; 0: none."),
+    "truncate": (int, "Steps after which gradients are cut off; 0: never."),
 }
 
 

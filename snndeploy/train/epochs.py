@@ -74,7 +74,7 @@ class Loop:
     def one_batch(self, batch: Batch, run: Run | None) -> None:
         """One update."""
         how, state, several = self.how, self.state, self.part.world > 1
-        inputs, labels = placed(batch, self.fabric.device)
+        inputs, labels = placed(batch.inputs, batch.labels, self.fabric.device)
         if how.precision != "32-true":
             check_inputs(inputs)
         with failing(self.where(), batch.size):

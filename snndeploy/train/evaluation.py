@@ -31,10 +31,10 @@ class Score:
     rates: Mapping[str, float]
 
 
-def placed(batch: Batch, device: Any) -> tuple[dict[str, Tensor], Tensor]:
-    """A batch on the device, its inputs in float32."""
-    inputs = {name: x.to(device, non_blocking=True).float() for name, x in batch.inputs.items()}
-    return inputs, batch.labels.to(device, non_blocking=True)
+def placed(inputs: Mapping[str, Tensor], labels: Tensor, device: Any) -> tuple[dict[str, Tensor], Tensor]:
+    """Samples on the device, in float32, and their labels."""
+    there = {name: x.to(device, non_blocking=True).float() for name, x in inputs.items()}
+    return there, labels.to(device, non_blocking=True)
 
 
 @contextmanager
@@ -86,7 +86,7 @@ def evaluate(forward: Forward, source: Source, how: Settings, fabric: Any) -> Sc
     spikes = dict.fromkeys(forward.sizes, 0.0)
     for batch in ahead(source, source.epoch(0, 0, part_of(fabric)), fabric.device):
         if batch.weight:
-            inputs, labels = placed(batch, fabric.device)
+            inputs, labels = placed(batch.inputs, batch.labels, fabric.device)
             with failing("evaluation", batch.size):
                 signals = module(inputs)
             out = output_of(signals, batch)

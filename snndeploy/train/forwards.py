@@ -16,6 +16,7 @@ from snndeploy.frontends.said import decision_of
 from snndeploy.network.network import Decision, Network
 from snndeploy.train.accelerated import Accelerated
 from snndeploy.train.losses import LOSSES
+from snndeploy.train.pieces import WHOLE, Pieces
 from snndeploy.train.rates import Bands, bands_of, penalty
 from snndeploy.train.same_training import Same, check
 from snndeploy.train.settings import Settings
@@ -68,11 +69,16 @@ def forward_of(
         decision: "spike-count", "last-v", "max-v" or "output:rule"; None: as the loss asks for.
 
     Raises:
-        SnnDeployError SD3xx, SD845: it cannot be captured. SD807: loss, decision or rates do not fit it.
+        SnnDeployError SD3xx, SD845: it cannot be captured. SD807: loss, decision or rates do not fit it. SD850: its
+            time cannot be cut into pieces.
     """
     loss = LOSSES[how.loss]
     module.eval()
+    pieces = Pieces(how.recompute, how.truncate)
     if not captured:
+        if pieces != WHOLE:
+            what = "the states of a module that is not captured are not known, and its time cannot be cut"
+            raise error("SD850", type(module).__name__, what, "leave recompute and truncate at 0")
         if how.rates:
             raise error("SD807", "rates", "the populations of a module that is not captured are not known", LATER)
         rule = (decision or loss.decision).rpartition(":")[2]
@@ -93,6 +99,11 @@ def forward_of(
     counted = [name for name in network.source.paths if name in spiking] if network.source else []
     bands = bands_of(how.rates, counted)
     unrolled = Unrolled(network, chosen.population, loss.signal, frozenset(bands))
+    unrolled.pieces = pieces
+    if pieces != WHOLE and not how.accelerate and unrolled.how.time != "outside":
+        name = "recompute" if pieces.again else "truncate"
+        what = f"its loop over time is inside of forward, and {name}={pieces.again or pieces.cut} asks to cut it"
+        raise error("SD850", type(module).__name__, what, "accelerate=True (--accelerate), or a forward of one step")
     sizes = {name: prod(network.shapes[name]) for name in counted}
     network = network.with_(decision=chosen)
     return Forward(unrolled, network, chosen.rule, sizes, bands, prod(network.shapes[chosen.population]))
@@ -109,6 +120,9 @@ def accelerated(forward: Forward, inputs: Mapping[str, Tensor], labels: Tensor, 
         what = "a module that is not captured cannot be taken apart"
         raise error("SD846", type(unrolled.module).__name__, what, "leave capture on, or train without acceleration")
     fast = Accelerated(unrolled, network)
+    # a loop inside of forward cannot be cut: what is compared with it is not either
+    pieces, whole = unrolled.pieces, unrolled.how.time != "outside"
+    fast.pieces = Pieces(pieces.again) if whole else pieces
 
     def loss(signals: Signals, right: Tensor) -> Tensor:
         out = signals.output.flatten(2)
@@ -124,4 +138,5 @@ def accelerated(forward: Forward, inputs: Mapping[str, Tensor], labels: Tensor, 
             raise
         fast.joining = False
         same = check(unrolled, fast, network, inputs, labels, loss)
+    fast.pieces = pieces
     return replace(forward, unrolled=fast), same

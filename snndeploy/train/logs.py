@@ -23,7 +23,7 @@ class Logs:
 
     Args:
         lengths: of each file at the checkpoint; what is behind is cut off.
-        tensorboard: write event files for TensorBoard too, from `step` on.
+        tensorboard: write event files for TensorBoard too. step: batches done.
 
     Raises:
         SnnDeployError SD840: a file cannot be written. SD841: a file is shorter than the checkpoint knows it.
@@ -102,4 +102,5 @@ def _board(folder: Path, step: int) -> Any:
     check_board()
     from torch.utils.tensorboard import SummaryWriter
 
-    return SummaryWriter(str(folder / "tensorboard"), purge_step=step)
+    # steps from this one on are those that a killed run wrote behind its last checkpoint
+    return SummaryWriter(str(folder / "tensorboard"), purge_step=step + 1)

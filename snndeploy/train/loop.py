@@ -18,7 +18,7 @@ from snndeploy.errors import error
 from snndeploy.network.network import Network
 from snndeploy.train import checkpoint, fingerprints
 from snndeploy.train.epochs import EachEpoch, Loop, Progress
-from snndeploy.train.evaluation import Score, evaluate
+from snndeploy.train.evaluation import Score, evaluate, placed
 from snndeploy.train.forwards import accelerated, forward_of
 from snndeploy.train.logs import check_board
 from snndeploy.train.processes import device_of, start
@@ -113,13 +113,15 @@ def train(
     shown, _ = sources.train.first(SHOWN)
     forward = forward_of(module, shown, how, dt=dt, decision=decision, time=time, captured=capture)
     noted: tuple[str, ...] = ()
-    if how.accelerate:
-        if device != "cpu":
-            what = f"it is {device}, and steps are computed all at once on the CPU"
-            raise error("SD846", "device", what, "device='cpu' (--device cpu), or train without acceleration")
-        forward, same = accelerated(forward, *sources.train.first(min(how.batch, SAMPLES)), how)
-        noted = (str(same),)
+    if how.accelerate and device == "mps":
+        what = "it is mps, and steps are computed all at once on cpu or cuda"
+        raise error("SD846", "device", what, "device='cpu' (--device cpu), or train without acceleration")
     fabric = start(how, device)
+    if how.accelerate:
+        module.to(fabric.device)
+        inputs, labels = placed(*sources.train.first(min(how.batch, SAMPLES)), fabric.device)
+        forward, same = accelerated(forward, inputs, labels, how)
+        noted = (str(same),)
     checkpoint.seed_everything(how.seed + fabric.global_rank)
     loop = Loop(module, forward, sources, how, fabric, progress, each_epoch)
     run = None
@@ -183,6 +185,9 @@ def score(
     forward = forward_of(module, shown, how, dt=dt, decision=decision, time=time, captured=capture)
     fabric = start(how, device)
     module.to(fabric.device)
+    if how.accelerate:
+        inputs, labels = placed(*sources.test.first(min(how.batch, SAMPLES)), fabric.device)
+        forward, _ = accelerated(forward, inputs, labels, how)
     found = evaluate(forward, sources.test, how, fabric)
     module.cpu()
     return found, str(fabric.device)

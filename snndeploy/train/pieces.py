@@ -8,7 +8,7 @@ one piece to the one before (Williams and Peng, Neural Computation 2(4), 1990): 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,20 +47,26 @@ class Pieces:
         """What `part` gives; its way back computes it again, with the same random numbers, if that is asked for."""
         if not self.again or not torch.is_grad_enabled():
             return part(*args)
-        return checkpoint(part, *args, use_reentrant=False, context_fn=lambda: (nullcontext(), _once_more(module)))
+        return checkpoint(part, *args, use_reentrant=False, context_fn=lambda: (nullcontext(), _OnceMore(module)))
 
 
 WHOLE = Pieces()
 
 
-@contextmanager
-def _once_more(module: nn.Module) -> Iterator[None]:
-    """What is computed a second time leaves nothing behind in the module."""
-    with same_norms(module):
-        try:
-            yield
-        finally:
-            clear(module)
+class _OnceMore:
+    """What is computed a second time leaves nothing behind in the module. It can be entered several times."""
+
+    def __init__(self, module: nn.Module):
+        self.module = module
+        self.open: list[Any] = []
+
+    def __enter__(self) -> None:
+        self.open.append(same_norms(self.module))
+        self.open[-1].__enter__()
+
+    def __exit__(self, *raised: Any) -> None:
+        clear(self.module)
+        self.open.pop().__exit__(None, None, None)
 
 
 def clear(module: nn.Module) -> None:

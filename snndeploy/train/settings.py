@@ -35,6 +35,8 @@ class Settings:
         device: auto, cpu, cuda or mps. devices: processes, one device each. precision: 32-true or bf16-mixed.
         workers: processes that load samples of a Dataset.
         accelerate: all steps at once, see `train.accelerated`; refused where that is not the same.
+        recompute: steps that are computed again on the way back, which so need less memory; 0: none.
+        truncate: steps after which no gradient passes to those before: other gradients; 0: all pass.
     """
 
     epochs: int = 10
@@ -60,6 +62,8 @@ class Settings:
     precision: str = "32-true"
     workers: int = 0
     accelerate: bool = False
+    recompute: int = 0
+    truncate: int = 0
 
     def findings(self) -> list[Finding]:
         """Everything that is not as it should be."""
@@ -69,7 +73,7 @@ class Settings:
         for name, low in (("epochs", 1), ("batch", 1), ("period", 1), ("devices", 1)):
             if getattr(self, name) < low:
                 yield _finding(f"{name} = {getattr(self, name)} must be at least {low}")
-        for name in ("patience", "every", "workers", "seed"):
+        for name in ("patience", "every", "workers", "seed", "recompute", "truncate"):
             if getattr(self, name) < 0:
                 yield _finding(f"{name} = {getattr(self, name)} must not be below 0")
         for name in ("lr", "scale", "gamma", *(("clip",) if self.clip is not None else ())):
@@ -106,10 +110,15 @@ class Settings:
                 yield Finding("SD807", f"population {name!r}", what, "(lowest, highest), as in (0.02, 0.3)")
 
     def _fast(self) -> Iterator[Finding]:
-        for name, only in (("device", "cpu"), ("precision", "32-true"), ("devices", 1)) if self.accelerate else ():
-            if getattr(self, name) not in (only, "auto"):
-                what = f"it is {getattr(self, name)}, and steps are computed all at once with {only}"
-                yield Finding("SD846", name, what, f"choose {only}, or train without acceleration")
+        if self.accelerate and self.device == "mps":
+            what = "it is mps, and steps are computed all at once on cpu or cuda"
+            yield Finding("SD846", "device", what, "choose cpu, or train without acceleration")
+        if self.accelerate and self.precision != "32-true":
+            what = (
+                f"it is {self.precision}: products of all steps at once are rounded otherwise than those of one, which "
+            )
+            what += "moves spikes in 16 bits"
+            yield Finding("SD846", "precision", what, "choose 32-true, or train without acceleration")
 
     def as_dict(self) -> dict[str, Any]:
         """Plain numbers and texts."""

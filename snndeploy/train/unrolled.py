@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.utils._pytree import tree_map
 
 from snndeploy.errors import error
 from snndeploy.frontends.max_pool import WATCHED
@@ -128,6 +129,8 @@ class Unrolled(nn.Module):
     def _steps(self, inputs: Inputs, states: dict[str, Any], kept: Hidden) -> Any:
         """Some steps: rows of the output, counts, states that are arguments and those that neurons keep."""
         restore(self.module, kept)
+        # a module may write into the list of states that it is given
+        states = tree_map(lambda each: each, states)
         with self._watched() as watch:
             for t in range(len(next(iter(inputs.values())))):
                 args, named = self.how.arguments.call({name: x[t] for name, x in inputs.items()})

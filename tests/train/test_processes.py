@@ -33,15 +33,15 @@ def data():
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
-    """The folder of a run of one process, and of one of two that torchrun starts."""
+    """The folder of a run of one process, of two that torchrun starts, and of two with all steps at once."""
     folder = tmp_path_factory.mktemp("processes")
     (folder / "mine.py").write_text(MODEL)
     common = ["-m", "snndeploy", "train", str(folder / "mine.py"), "--device", "cpu", "--json", "--out"]
     torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     outputs = {}
-    for name, first in (("one", []), ("two", torchrun)):
+    for name, first, last in (("one", [], []), ("two", torchrun, []), ("quick", torchrun, ["--accelerate"])):
         done = subprocess.run(
-            [sys.executable, *first, *common, str(folder / name)],
+            [sys.executable, *first, *common, str(folder / name), *last],
             capture_output=True,
             text=True,
             check=False,
@@ -56,10 +56,11 @@ def table(path):
     return np.genfromtxt(path, delimiter=",", names=True)
 
 
-def test_each_batch_has_the_loss_and_the_gradient_of_one_process(runs):
+@pytest.mark.parametrize("several", ["two", "quick"])
+def test_each_batch_has_the_loss_and_the_gradient_of_one_process(runs, several):
     """With one step of sgd between them, losses and gradients of all batches agree only if each update does."""
     folder, _ = runs
-    one, two = (table(folder / name / "batches.csv") for name in ("one", "two"))
+    one, two = (table(folder / name / "batches.csv") for name in ("one", several))
     assert one["samples"].tolist() == [9, 9, 9, 9, 1] * 2
     assert two["samples"].tolist() == one["samples"].tolist()
     for column in ("loss", "gradient", "penalty", "rate", "accuracy"):
@@ -67,9 +68,10 @@ def test_each_batch_has_the_loss_and_the_gradient_of_one_process(runs):
     assert (one["penalty"] > 0).any()
 
 
-def test_the_weights_are_those_of_one_process(runs):
+@pytest.mark.parametrize("several", ["two", "quick"])
+def test_the_weights_are_those_of_one_process(runs, several):
     folder, _ = runs
-    one, two = (torch.load(folder / name / "best.pt", weights_only=True) for name in ("one", "two"))
+    one, two = (torch.load(folder / name / "best.pt", weights_only=True) for name in ("one", several))
     for name, each in one.items():
         assert torch.allclose(two[name], each, rtol=1e-4, atol=1e-5), name
 

@@ -2,7 +2,6 @@
 
 import csv
 import json
-from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -10,6 +9,7 @@ import torch
 
 import snndeploy as sd
 from snndeploy import cli
+from snndeploy.train import logs
 
 MODEL = """
 import numpy as np
@@ -137,11 +137,51 @@ def test_all_steps_at_once(files, capsys):
     assert (files / "at-once" / "best.nir").exists()
 
 
-def test_tensorboard_says_how_to_install_it(files, capsys):
-    if find_spec("tensorboard") is not None:
-        assert run(files, "board", "--tensorboard") == 0
-        assert list((files / "board" / "tensorboard").iterdir())
-        return
-    assert run(files, "board", "--tensorboard") == 3
+def scalars(folder):
+    """(tag, step) -> number, of all event files; a step that is there twice counts as it was written last."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(folder / "tensorboard"), size_guidance={"scalars": 0}).Reload()
+    return {(tag, each.step): each.value for tag in events.Tags()["scalars"] for each in events.Scalars(tag)}
+
+
+def test_tensorboard_has_the_numbers_of_the_csv_files(files):
+    pytest.importorskip("tensorboard")
+    begin = ["--tensorboard", "--scheduler", "none"]
+    assert run(files, "board", *begin, "--epochs", "1") == 0
+    assert run(files, "board", *begin, "--epochs", "3", "--resume") == 0
+    found = scalars(files / "board")
+    for name, count in (("batches", 12), ("epochs", 3)):
+        with (files / "board" / f"{name}.csv").open() as file:
+            rows = list(csv.DictReader(file))
+        assert len(rows) == count
+        wanted = {(f"{name}/{key}", k + 1): float(v) for k, row in enumerate(rows) for key, v in row.items() if v}
+        assert wanted.keys() == {key for key in found if key[0].startswith(name)}
+        for key, number in wanted.items():
+            assert found[key] == pytest.approx(number, rel=1e-6), key
+
+
+def test_tensorboard_says_how_to_install_it(files, capsys, monkeypatch):
+    monkeypatch.setattr(logs, "find_spec", lambda name: None)
+    assert run(files, "none", "--tensorboard") == 3
     assert "pip install tensorboard" in json.loads(capsys.readouterr().out)["error"][0]["fix"]
-    assert not (files / "board").exists()
+    assert not (files / "none").exists()
+
+
+def test_testing_alone_with_all_steps_at_once(files, capsys):
+    """The same accuracy and rates; what cannot be accelerated is refused here too."""
+    assert run(files, "run", "--test-only") == 0
+    slow = json.loads(capsys.readouterr().out)
+    assert run(files, "run", "--test-only", "--accelerate") == 0
+    fast = json.loads(capsys.readouterr().out)
+    assert {**slow, "seconds": 0} == {**fast, "seconds": 0, "loss": pytest.approx(slow["loss"], rel=1e-5)}
+    assert run(files, "run", "--test-only", "--accelerate", "--precision", "bf16-mixed") == 2
+    assert "SD846" in capsys.readouterr().out
+
+
+def test_memory_settings(files, capsys):
+    assert run(files, "again", "--recompute", "2", "--truncate", "4", "--accelerate") == 0
+    assert json.loads(capsys.readouterr().out)["epochs"] == 3
+    assert run(files, "again", "--resume", "--truncate", "3", "--accelerate") == 2
+    found = json.loads(capsys.readouterr().out)["error"]
+    assert [each["where"].rpartition(": ")[2] for each in found] == ["recompute", "truncate"]
