@@ -20,18 +20,22 @@ STEPS = 25
 TRAIN = {"epochs": 6, "batch": 64, "lr": 2e-3}
 
 
-def build(beta: float = 0.9, reset: str = "zero", reset_delay: bool = True) -> nn.Sequential:
+def build(
+    beta: float = 0.9, reset: str = "zero", reset_delay: bool = True, slope: float | None = None
+) -> nn.Sequential:
     """(batch, 1, 28, 28) spikes of one step -> (batch, 10) spikes.
 
     Args:
         beta: decay of all membranes per step.
         reset: what a spike does to them, "zero", "subtract" or "none".
         reset_delay: whether it does so one step later.
+        slope: of a fast sigmoid as the surrogate gradient; None: atan.
     """
+    grad = surrogate.atan() if slope is None else surrogate.fast_sigmoid(slope=slope)
 
     def leaky() -> snn.Leaky:
         how = {"reset_mechanism": reset, "reset_delay": reset_delay}
-        return snn.Leaky(beta=beta, spike_grad=surrogate.atan(), init_hidden=True, **how)
+        return snn.Leaky(beta=beta, spike_grad=grad, init_hidden=True, **how)
 
     layers = {
         "conv1": nn.Conv2d(1, 32, 3, padding=1),

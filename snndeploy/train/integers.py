@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from snndeploy.engines.torch.settings import Settings
 from snndeploy.network import spec
-from snndeploy.network.network import Network
+from snndeploy.network.network import Network, Projection
 from snndeploy.network.timing import update_order
 from snndeploy.train.neurons import Neurons, Step
-from snndeploy.train.scan import Scan, recipe
+from snndeploy.train.scan import Recipe, Scan, recipe
 from snndeploy.train.surrogate import surrogate
 from snndeploy.train.weights import Synapses
 
@@ -47,7 +48,7 @@ class Deployed(nn.Module):
         self.parts = nn.ModuleList([*self.cells.values(), *self.links.values()])
 
     def forward(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """What every population emits: float64 (time, batch, *shape), spikes as 0 and 1, or v in state units.
+        """What every population emits: float32 (time, batch, *shape), spikes as 0 and 1, or v in state units (exact).
 
         Args:
             inputs: by name, whole numbers (time, batch, *shape).
@@ -58,26 +59,40 @@ class Deployed(nn.Module):
         return {name: emitted[name] for name in self.network.population}
 
     def _group(self, names: tuple[str, ...], emitted: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        steps, batch = next(iter(emitted.values())).shape[:2]
-        outer: dict[str, Tensor | None] = dict.fromkeys(names)
-        for p in (each for name in names for each in self.network.into(name) if each.source not in names):
-            arrived = self.links[p.name](late(emitted[p.source], p.delay))
-            known = outer[p.target]
-            outer[p.target] = arrived if known is None else known + arrived
         how = None
         if len(names) == 1 and next(iter(emitted.values())).device.type == "cpu":
             how = recipe(self.network, self.network.population[names[0]], self.cells[names[0]].slope)
         if how is not None:
-            (name,) = names
-            arrived = outer[name]
-            if arrived is None:
-                arrived = torch.zeros(steps, batch, *self.network.shapes[name], dtype=torch.float64)
-            weights = [self.links[p.name].mantissas() for p in how.inner]
-            out: Tensor = Scan.apply(  # type: ignore[no-untyped-call]
-                arrived, *self.cells[name].numbers(), how, *weights
-            )
-            return {name: out}
+            return {names[0]: self._at_once(names[0], emitted, how)}
+        outer = {name: self._arrived(name, names, emitted) for name in names}
         return self._stepwise(names, emitted, outer)
+
+    def _into(self, name: str, names: tuple[str, ...]) -> list[Projection]:
+        """Projections from outside of a group."""
+        return [p for p in self.network.into(name) if p.source not in names]
+
+    def _arrived(self, name: str, names: tuple[str, ...], emitted: Mapping[str, Tensor]) -> Tensor | None:
+        outer: Tensor | None = None
+        for p in self._into(name, names):
+            arrived = self.links[p.name](late(emitted[p.source], p.delay))
+            outer = arrived if outer is None else outer + arrived
+        return outer
+
+    def _at_once(self, name: str, emitted: Mapping[str, Tensor], how: Recipe) -> Tensor:
+        """All steps of a population that depends on no other of its group."""
+        outer, exponent = self._into(name, (name,)), 0
+        if len(outer) == 1:  # the kernel shifts
+            (p,) = outer
+            link = self.links[p.name]
+            sums, exponent = link.sums(late(emitted[p.source], p.delay)), link.form.exponent
+        else:
+            found = self._arrived(name, (name,), emitted)
+            steps, batch = next(iter(emitted.values())).shape[:2]
+            sums = torch.zeros(steps, batch, *self.network.shapes[name]) if found is None else found
+        weights = [self.links[p.name].mantissas() for p in how.inner]
+        given: Any = (sums, *self.cells[name].numbers(), exponent, how, *weights)
+        out: Tensor = Scan.apply(*given)  # type: ignore[no-untyped-call]
+        return out
 
     def _stepwise(
         self, names: tuple[str, ...], emitted: Mapping[str, Tensor], outer: Mapping[str, Tensor | None]
@@ -102,7 +117,7 @@ class Deployed(nn.Module):
                 )
                 rows[name].append(out)
                 state[name] = cells, u, v, bias, vth
-        return {name: torch.stack(each) for name, each in rows.items()}
+        return {name: torch.stack(each).to(torch.float32) for name, each in rows.items()}
 
     def confine(self) -> None:
         """After an update: every number back inside its register."""

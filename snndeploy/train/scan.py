@@ -1,167 +1,174 @@
 """All steps of a population that learns, in one pass forward and one back, on the CPU.
 
-The forward pass is the torch engine's own kernel. The backward pass is that of `train.neurons`, with the projections of
-the population onto itself: what arrives over one with delay d and exponent e gives ds[t - d] += 2^e · Wᵀ da[t] and
-dW += 2^e · da[t] s[t - d]ᵀ.
+The forward pass is the torch engine's own integer step. The backward pass is that of `train.neurons` in float32, with
+the projections of the population onto itself: what arrives over one with delay d and exponent e gives
+ds[t - d] += 2^e · Wᵀ da[t] and dW += 2^e · da[t] s[t - d]ᵀ.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
-from numba import njit
 from torch import Tensor
 
-from snndeploy.engines.torch.kernels.cells import Cells, rows, scan
-from snndeploy.engines.torch.kernels.feedback import Feedback
 from snndeploy.engines.torch.kernels.integer_cells import integer_cells
-from snndeploy.engines.torch.kernels.options import numbers, states
-from snndeploy.engines.torch.link import wrap32
+from snndeploy.engines.torch.kernels.options import Options, general, numbers, states
 from snndeploy.network.arrays import Array
 from snndeploy.network.maps import Dense
 from snndeploy.network.network import Network, Population, Projection
-from snndeploy.network.registers import DECAY_UNITY, STATE_MAX, STATE_SHIFT, Registers
+from snndeploy.network.registers import DECAY_UNITY, STATE_SHIFT, Registers
 from snndeploy.train.surrogate import Slope
+from snndeploy.train.time_neurons import pool
+from snndeploy.train.tuning_kernels import Kernel, compiled
+
+# cells · steps from which on threads are worth their start
+SHARED = 2**18
 
 
 @dataclass(frozen=True, eq=False)
 class Recipe:
-    """One population. `inner`: its projections onto itself, which `cells` leaves out."""
+    """One population.
 
-    cells: Cells
+    Attributes:
+        kernel: what its kernels are written for.
+        values: int32 (numbers, neurons); initial: int32 (states, neurons).
+        inner: its projections onto itself.
+    """
+
+    kernel: Kernel
     rule: Registers
+    values: Array
+    initial: Array
     inner: tuple[Projection, ...]
     slope: Slope
 
-    def feedback(self, weights: Sequence[Tensor]) -> Feedback:
-        """The projections with the mantissas of now, `weights: (targets, sources)` each."""
-        size, count = self.cells.size, len(weights)
-        start = np.arange(size + 1, dtype=np.int64) * size + np.arange(count, dtype=np.int64)[:, None] * size * size
-        target = np.tile(np.arange(size, dtype=np.int64), size * count)
-        columns = [w.detach().numpy().T.astype(np.int32).ravel() for w in weights]
-        weight = np.concatenate([np.zeros(0, np.int32), *columns])
-        links = [(p.delay, 0 if p.format is None else p.format.exponent, 0, 1) for p in self.inner]
-        return Feedback(start, target, weight, np.array(links, np.int64).reshape(-1, 4))
+    @property
+    def links(self) -> list[tuple[int, int]]:
+        """Delay and exponent of the inner projections."""
+        return [(p.delay, 0 if p.format is None else p.format.exponent) for p in self.inner]
 
-    def with_(self, bias: Tensor, vth: Tensor, weights: Sequence[Tensor]) -> Cells:
-        """The population with the numbers of now."""
-        names, values = numbers(self.cells.options), self.cells.numbers.copy()
-        values[names.index("bias")] = bias.detach().numpy().ravel()
+    def now(self, bias: Tensor, vth: Tensor) -> Array:
+        """`values` with the bias and the thresholds of now."""
+        names, values = numbers(self.kernel.options), self.values.copy()
+        values[names.index("bias")] = bias.detach().to(torch.int64).numpy().ravel().astype(np.int32)
         if self.rule.spiking:
             values[names.index("theta")] = vth.detach().to(torch.int64).numpy().ravel() << STATE_SHIFT
-        return replace(self.cells, numbers=values, back=self.feedback(weights))
+        return values
+
+    def row(self, name: str, values: Array) -> Array:
+        """float32 (neurons,); 0 where the kernel has no such number."""
+        names = numbers(self.kernel.options)
+        return values[names.index(name)].astype(np.float32) if name in names else np.zeros(values.shape[1], np.float32)
 
 
 def recipe(network: Network, population: Population, slope: Slope) -> Recipe | None:
     """None where the kernels cannot do it: feedback through anything but one dense matrix."""
-    inner = tuple(p for p in network.into(population.name) if p.source == population.name)
+    rule, inner = population.rule, tuple(p for p in network.into(population.name) if p.source == population.name)
     dense = all(len(p.maps) == 1 and isinstance(p.maps[0], Dense) for p in inner) and len(population.shape) == 1
-    if (inner and not dense) or not isinstance(population.rule, Registers):
+    if (inner and not dense) or not isinstance(rule, Registers):
         return None
-    return Recipe(integer_cells(network, population, whole=True), population.rule, inner, slope)
+    cells = integer_cells(network, population, whole=True)
+    flags = {name: cells.flags[name] for name in ("now", "late", "residual", "by", "decays_before", "freezes_u")}
+    more = not rule.plain
+    o = Options("int32", rests=more, adapts=more, **flags)
+    whole = general("int32", 1)
+    values = np.stack([cells.numbers[numbers(whole).index(name)] for name in numbers(o)])
+    initial = np.stack([cells.initial[states(whole).index(name)] for name in states(o)])
+    # as few kernels as there are ways to reset: each takes a second to compile
+    reset = (rule.reset.kind, rule.reset.when) if rule.spiking and rule.reset.kind != "none" else ("none", "now")
+    kernel = Kernel(o, rule.spiking, *reset, slope.name if rule.spiking else "straight_through")
+    return Recipe(kernel, rule, values, initial, inner, slope)
 
 
-@njit(cache=True, nogil=True)
-def back_scan(given: Any, sharp: Any, kept: Any, free: Any, keeps: Any, back: Any, spikes: Any, past: Any) -> Any:
-    """Gradients (of a, of the mantissas in `back`), from the last step to the first.
-
-    Args:
-        given: float64 (steps, batch, neurons), of what was emitted; here that of later steps is added to it.
-        sharp, kept, free: ds/dp, dv/dp and dp/dq, of the same shape.
-        keeps: keep_u / 4096, keep_v / 4096, float64 (neurons,).
-        spikes: bool (past + steps, batch, neurons), what was emitted.
-    """
-    keep_u, keep_v = keeps
-    start, target, weight, links = back
-    steps, batch, size = given.shape
-    of_a = np.zeros_like(given)
-    of_weight = np.zeros(len(weight), np.float64)
-    of_u, of_v = np.zeros((batch, size)), np.zeros((batch, size))
-    for t in range(steps - 1, -1, -1):
-        for b in range(batch):
-            for n in range(size):
-                of_q = (of_v[b, n] * kept[t, b, n] + given[t, b, n] * sharp[t, b, n]) * free[t, b, n]
-                total = of_u[b, n] + of_q
-                of_a[t, b, n] = total * 2.0**STATE_SHIFT
-                of_u[b, n] = total * keep_u[n]
-                of_v[b, n] = of_q * keep_v[n]
-            for k in range(len(links)):
-                at, unit = t - links[k, 0], 2.0 ** links[k, 1]
-                if at < 0:
-                    continue
-                for source in range(size):
-                    spiked, total = spikes[past + at, b, source], 0.0
-                    for i in range(start[k, source], start[k, source + 1]):
-                        total += weight[i] * of_a[t, b, target[i]]
-                        if spiked:
-                            of_weight[i] += unit * of_a[t, b, target[i]]
-                    given[at, b, source] += unit * total
-    return of_a, of_weight
+def shared(kernel: Callable[..., None], steps: int, batch: int, size: int, *args: Any) -> None:
+    """The kernel over all samples, by torch's number of threads where that is worth it; its arrays are flattened."""
+    args = (steps, batch, size, *(each.reshape(-1) if isinstance(each, np.ndarray) else each for each in args))
+    threads = min(torch.get_num_threads(), batch) if steps * batch * size >= SHARED else 1
+    if threads < 2:
+        kernel(0, batch, *args)
+        return
+    edges = [batch * k // threads for k in range(threads + 1)]
+    list(pool(threads).map(lambda k: kernel(edges[k], edges[k + 1], *args), range(threads)))
 
 
 class Scan(torch.autograd.Function):
-    """(a, bias, threshold, weights of the feedback) -> what is emitted: float64 (steps, batch, *shape)."""
+    """(sums of mantissas, bias, threshold, weights of the feedback) -> what is emitted: float32, of the same shape.
+
+    y: float32 or float64 (steps, batch, *shape), whole numbers, of which y·2^exponent arrives, floor where it is
+    negative, in 32 bits.
+    """
 
     @staticmethod
-    def forward(ctx: Any, a: Tensor, bias: Tensor, vth: Tensor, how: Recipe, *weights: Tensor) -> Tensor:
-        steps, batch = a.shape[:2]
-        cells = how.with_(bias, vth, weights)
-        flat = (steps, batch, cells.size)
-        arrived = wrap32(a.detach().to(torch.int64)).to(torch.int32).numpy()
-        out, state = rows(cells, steps, batch, None, u=False, v=True, p=True), cells.start(batch)
-        scan(cells, 0, [arrived], state, out)
-        spikes = out.spikes.reshape(-1, *flat[1:])
-        fired = spikes[cells.back.reach :]
-        v, p = (x.reshape(flat).astype(np.int64) for x in (out.v, out.p))
-        theta = cells.numbers[numbers(cells.options).index("theta")].astype(np.int64)
-        ctx.derivatives = _derivatives(how, theta, p, v, fired)
-        ctx.how, ctx.cells, ctx.spikes = how, cells, spikes
-        ctx.shapes = bias.shape, vth.shape, [w.shape for w in weights]
-        emitted = torch.from_numpy((fired if how.rule.spiking else v).astype(np.float64))
-        return emitted.reshape(a.shape)
+    def forward(ctx: Any, y: Tensor, bias: Tensor, vth: Tensor, exponent: int, how: Recipe, *weights: Tensor) -> Tensor:
+        steps, batch = y.shape[:2]
+        values, shape = how.now(bias, vth), (steps, batch, how.values.shape[1])
+        state = np.array(np.broadcast_to(how.initial[:, None], (len(how.initial), *shape[1:])), order="C")
+        out, p = torch.empty(shape), np.empty(shape, np.int32)
+        pending = np.empty(shape if how.kernel.late else (0, *shape[1:]), np.uint8)
+        given, onset = y.detach().contiguous().reshape(shape), how.rule.bias_onset
+        run = compiled(how.kernel).forward
+        if not how.inner:
+            shared(run, *shape, 0, onset, exponent, given.numpy(), values, state, out.numpy(), p, pending)
+        else:
+            given = moved(given, exponent)
+            form = torch.float32 if how.rule.spiking else torch.float64
+            columns = [weight.detach().to(form).T for weight in weights]
+            for t in range(steps):
+                for (delay, shift), column in zip(how.links, columns, strict=True):
+                    if t >= delay:
+                        given[t] += moved(out[t - delay].to(form) @ column, shift)
+                at = slice(t, t + 1)
+                rows = (given[at].numpy(), values, state, out[at].numpy(), p[at], pending[at])
+                shared(run, 1, *shape[1:], t, onset, 0, *rows)
+        emitted = out.reshape(y.shape)
+        ctx.how, ctx.values, ctx.p, ctx.pending, ctx.exponent, ctx.dtype = how, values, p, pending, exponent, y.dtype
+        ctx.shapes = bias.shape, vth.shape
+        ctx.save_for_backward(emitted if how.inner else None, *weights)
+        return emitted
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         how: Recipe = ctx.how
-        sharp, kept, free = ctx.derivatives
-        given = np.array(grads[0].numpy(), np.float64).reshape(sharp.shape)
-        cells: Cells = ctx.cells
-        back, size = cells.back, cells.size
-        names = numbers(cells.options)
-        keeps = tuple(cells.numbers[names.index(name)] / DECAY_UNITY for name in ("keep_u", "keep_v"))
-        of_a, of_weight = back_scan(given, sharp, kept, free, keeps, back.arrays, ctx.spikes, back.reach)
-        # dq = da/64 - what came over u from the step after; the sum over steps of what reaches the bias
-        of_q = of_a / 2.0**STATE_SHIFT
-        of_q[:-1] -= of_a[1:] / 2.0**STATE_SHIFT * keeps[0]
-        onset = how.rule.bias_onset
-        of_bias = torch.from_numpy(of_q[onset:].sum(axis=(0, 1))).reshape(ctx.shapes[0])
-        of_vth = torch.from_numpy(-(2.0**STATE_SHIFT) * (given * sharp).sum(axis=(0, 1))).reshape(ctx.shapes[1])
-        if not how.rule.spiking:
-            of_vth = torch.zeros_like(of_vth)
-        parts = [part.reshape(size, size).T for part in np.split(of_weight, len(ctx.shapes[2]) or 1) if len(part)]
-        of_weights = [torch.from_numpy(np.ascontiguousarray(part)) for part in parts]
-        return torch.from_numpy(of_a).reshape(grads[0].shape), of_bias, of_vth, None, *of_weights
+        emitted, *weights = ctx.saved_tensors
+        p, pending, inner = ctx.p, ctx.pending, bool(how.inner)
+        steps, batch, size = p.shape
+        given = grads[0].to(torch.float32).contiguous().reshape(p.shape)
+        names = ("theta", "keep_u", "keep_v")
+        known = np.stack([how.row(name, ctx.values) for name in names])
+        known[1:] /= np.float32(DECAY_UNITY)
+        # of u, of v, of the bias and of the threshold
+        held = np.zeros((4, batch, size), np.float32)
+        of_y = torch.empty(p.shape)
+        unit = np.float32(2.0 ** (STATE_SHIFT + (0 if inner else ctx.exponent)))
+        run, onset, slope = compiled(how.kernel).backward, how.rule.bias_onset, np.float32(how.slope.slope)
+        if not inner:
+            shared(run, *p.shape, 0, onset, unit, slope, given.numpy(), known, p, pending, held, of_y.numpy())
+        else:
+            given = given.clone()
+            matrices = [weight.detach().to(torch.float32) for weight in weights]
+            for t in range(steps - 1, -1, -1):
+                for (delay, shift), matrix in zip(how.links, matrices, strict=True):
+                    if t + delay < steps:
+                        given[t] += 2.0**shift * (of_y[t + delay] @ matrix)
+                at = slice(t, t + 1)
+                rows = (given[at].numpy(), known, p[at], pending[at], held, of_y[at].numpy())
+                shared(run, 1, batch, size, t, onset, unit, slope, *rows)
+        of_weights = []
+        for (delay, shift), weight in zip(how.links, weights, strict=True):
+            spikes = emitted.reshape(p.shape)[: max(0, steps - delay)].flatten(0, 1)
+            of_weight = 2.0**shift * (of_y[delay:].flatten(0, 1).T @ spikes)
+            of_weights.append(of_weight.to(weight.dtype))
+        arrived = of_y * 2.0**ctx.exponent if inner else of_y
+        sums = torch.from_numpy(held[2:].sum(axis=1, dtype=np.float64))
+        of_bias, of_vth = sums[0].reshape(ctx.shapes[0]), 2.0**STATE_SHIFT * sums[1].reshape(ctx.shapes[1])
+        return arrived.reshape(grads[0].shape).to(ctx.dtype), of_bias, of_vth, None, None, *of_weights
 
 
-def _derivatives(how: Recipe, theta: Array, p: Array, v: Array, spikes: Array) -> tuple[Array, Array, Array]:
-    """ds/dp (1 where v itself is emitted), dv/dp and dp/dq; resets are constants."""
-    free = (np.abs(p) < STATE_MAX).astype(np.float64)
-    kept = np.ones(p.shape)
-    if not how.rule.spiking:
-        return np.ones(p.shape), kept, free
-    first = np.broadcast_to(how.cells.initial[states(how.cells.options).index("v")], (1, *p.shape[1:]))
-    pending = np.concatenate([first, v[:-1]]) > theta
-    reset = how.rule.reset
-    if reset.kind == "to" and reset.when == "now":
-        kept -= spikes
-    if reset.kind == "to" and reset.when == "residual":
-        kept -= spikes.astype(np.float64) - pending
-    if reset.kind == "to" and reset.when in ("next", "residual"):
-        free *= ~pending
-    unit = np.maximum(theta, 1.0)
-    sharp = how.slope(torch.from_numpy((p - theta) / unit)).numpy() / unit
-    return sharp, kept, free
+def moved(y: Tensor, exponent: int) -> Tensor:
+    """Whole numbers times 2^exponent, floor where it is negative: float64."""
+    whole = y.to(torch.int64)
+    return (whole << exponent if exponent >= 0 else whole >> -exponent).to(torch.float64)

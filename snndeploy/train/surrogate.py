@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -10,7 +11,17 @@ from torch import Tensor
 from snndeploy.errors import error
 
 Surrogate = Callable[[Tensor, float], Tensor]
-Slope = Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Slope:
+    """One of the functions, with its slope."""
+
+    name: str
+    slope: float
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return SURROGATES[self.name](x, self.slope)
 
 
 def fast_sigmoid(x: Tensor, slope: float) -> Tensor:
@@ -45,5 +56,4 @@ def surrogate(name: str, slope: float) -> Slope:
         )
     if not 0 < slope < float("inf"):
         raise error("SD807", f"surrogate {name!r}", f"its slope is {slope:g}", "give a finite number above 0")
-    chosen = SURROGATES[name]
-    return lambda x: chosen(x, slope)
+    return Slope(name, slope)

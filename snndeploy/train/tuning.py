@@ -10,12 +10,13 @@ from math import cos, pi
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import conv1d, cross_entropy
+from torch.nn.functional import cross_entropy
 
 from snndeploy.errors import Finding
 from snndeploy.network.arrays import Array
 from snndeploy.network.network import Network
 from snndeploy.network.registers import Registers
+from snndeploy.train.imitation import distance
 from snndeploy.train.integers import Deployed
 from snndeploy.train.steps import Steps
 from snndeploy.train.surrogate import SURROGATES
@@ -24,8 +25,6 @@ Progress = Callable[[int, int, str], None]
 LEARN = ("weight", "bias", "threshold")
 # factors to try; not lower, or a network that knows nothing yet would have nothing to learn from
 SHARPNESS = np.logspace(0.7, 4, 34)
-# steps after which a spike counts 1/e in what is imitated, and after which it counts no more
-SMOOTH, REACH = 5.0, 25
 
 
 @dataclass(frozen=True)
@@ -94,22 +93,6 @@ def scores(network: Network, emitted: Mapping[str, Tensor]) -> Tensor:
     return v[-1] if rule.rule == "last-v" else v.amax(dim=0)
 
 
-def smooth(spikes: Tensor) -> Tensor:
-    """Spikes through an exponential of `SMOOTH` steps (van Rossum, 2001): (time, batch, *shape), same shape."""
-    kernel = torch.exp(-torch.arange(REACH, dtype=spikes.dtype, device=spikes.device) / SMOOTH).flip(0)
-    rows = spikes.flatten(1).T[:, None]
-    return conv1d(rows, kernel[None, None], padding=REACH - 1)[:, 0, : len(spikes)].T.reshape(spikes.shape)
-
-
-def distance(emitted: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> Tensor:
-    """The squared distance of the smoothed spikes as a share of those that are wanted, the mean over populations."""
-    parts = []
-    for name, spikes in wanted.items():
-        goal = smooth(spikes)
-        parts.append((smooth(emitted[name]) - goal).square().sum() / goal.square().sum().clamp_min(1.0))
-    return torch.stack(parts).mean()
-
-
 @dataclass(frozen=True)
 class State:
     """How far training is, on all training samples. `loss` is what is minimised."""
@@ -158,7 +141,7 @@ def tune(
     for epoch in range(how.epochs):
         for k, part in enumerate(torch.split(torch.randperm(count, generator=order), how.batch)):
             part = part.to(device)
-            loss = loss_of(*_part(module, x, wanted if share else {}, part), part)
+            loss = loss_of(*part_of(module, x, wanted if share else {}, part), part)
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
@@ -182,13 +165,13 @@ def _groups(module: Deployed, lr: float) -> list[dict[str, object]]:
     return [{"params": [each], "lr": lr * size} for each, size in [*links, *sizes] if each.requires_grad]
 
 
-def _part(
+def part_of(
     module: Deployed, x: Mapping[str, Tensor], wanted: Mapping[str, Tensor], part: Tensor
 ) -> tuple[Tensor, Tensor]:
     """(what the decision compares, distance) of some samples."""
     emitted = module({name: each[:, part] for name, each in x.items()})
     compared = scores(module.network, emitted)
-    goals = {name: each[:, part].to(compared.dtype) for name, each in wanted.items()}
+    goals = {name: each[:, part] for name, each in wanted.items()}
     return compared, distance(emitted, goals) if goals else torch.zeros((), dtype=compared.dtype)
 
 
@@ -196,9 +179,9 @@ def _part(
 def _all(
     module: Deployed, x: Mapping[str, Tensor], wanted: Mapping[str, Tensor], count: int, batch: int
 ) -> tuple[Tensor, Tensor]:
-    """As `_part`, of all samples."""
+    """As `part_of`, of all samples."""
     parts = torch.split(torch.arange(count, device=next(iter(x.values())).device), batch)
-    rows = [_part(module, x, wanted, part) for part in parts]
+    rows = [part_of(module, x, wanted, part) for part in parts]
     away = sum((each[1] * len(part) for each, part in zip(rows, parts, strict=True)), torch.zeros(()))
     return torch.cat([each[0] for each in rows]), away / count
 

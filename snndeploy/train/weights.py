@@ -131,12 +131,14 @@ class Synapses(nn.Module):
         weight = self.weight if self.there is None else self.weight * self.there
         return rounded(weight, self.form.step, *self.form.limits)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def sums(self, x: Tensor) -> Tensor:
+        """Of mantissas, before the exponent: float32 or float64, whichever holds all of them exactly."""
         weight = self.mantissas().to(self.dtype)
         y = self.behind(self.apply_map(self.ahead(x.to(self.dtype).flatten(0, 1)), weight))
-        arrived: Tensor = Shifted.apply(  # type: ignore[no-untyped-call]
-            y.reshape(*x.shape[:2], *self.out), self.form.exponent
-        )
+        return y.reshape(*x.shape[:2], *self.out)
+
+    def forward(self, x: Tensor) -> Tensor:
+        arrived: Tensor = Shifted.apply(self.sums(x), self.form.exponent)  # type: ignore[no-untyped-call]
         return arrived
 
     @torch.no_grad()
