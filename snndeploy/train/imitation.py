@@ -14,7 +14,7 @@ from numba import njit
 from torch import Tensor
 from torch.nn.functional import conv1d
 
-from snndeploy.train.time_neurons import pool
+from snndeploy.train.time_launch import pool
 
 # steps after which a spike counts 1/e in what is imitated, and after which it counts no more
 SMOOTH, REACH = 5.0, 25

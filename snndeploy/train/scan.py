@@ -22,7 +22,7 @@ from snndeploy.network.maps import Dense
 from snndeploy.network.network import Network, Population, Projection
 from snndeploy.network.registers import DECAY_UNITY, STATE_SHIFT, Registers
 from snndeploy.train.surrogate import Slope
-from snndeploy.train.time_neurons import pool
+from snndeploy.train.time_launch import pool
 from snndeploy.train.tuning_kernels import Kernel, compiled
 
 # cells · steps from which on threads are worth their start
