@@ -54,6 +54,8 @@ CODES: dict[str, str] = {
     "SD250": "spike rates do not fit the network",
     "SD251": "an arrangement of cores is not offered",
     "SD252": "a target does not say what events cost",
+    "SD253": "a second opinion does not hold a placement",
+    "SD254": "a second opinion failed",
     "SD260": "a placement does not belong to a network",
     "SD261": "a run of cores has no engine time",
     "SD262": "a sum that is rounded would come from several cores",

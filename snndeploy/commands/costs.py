@@ -28,6 +28,9 @@ def cost(
     placement: Annotated[
         Path | None, typer.Option("--placement", help="A plan that `place -o` wrote; else it is placed for these data.")
     ] = None,
+    opinion: Annotated[
+        str | None, typer.Option("--second-opinion", help="sanafe: SANA-FE's energy and time of the same (Loihi 1).")
+    ] = None,
     arrange: Annotated[str, typer.Option("--arrange", help="Of cores on the mesh: metis, greedy or rows.")] = "metis",
     seed: Annotated[int, typer.Option("--seed", help="Of metis.")] = 0,
     reading: opt.Reading = opt.UNSAID,
@@ -39,6 +42,8 @@ def cost(
     from snndeploy.placement import plan_file
 
     existing(model, "NIR file")
+    if opinion is not None:
+        opt.choice("--second-opinion", opinion, ("sanafe",))
     chip = targets.load(target)
     net = reading.of(model)
     if net.form != "integer":
@@ -50,7 +55,15 @@ def cost(
         plan = plan_file.read(placement, net)
     found = verbs.cost(plan, net, trace, chip)
     document: dict[str, Any] = {"model": str(model), "data": str(data), **found.as_dict()}
-    show(document, json, str(found))
+    text = str(found)
+    if opinion is not None:
+        from snndeploy.placement.second_opinion import second_opinion
+
+        with progress("SANA-FE", json):
+            other = second_opinion(plan, net, trace, chip)
+        document["second_opinion"] = other.as_dict()
+        text += f"\n\n{other}"
+    show(document, json, text)
 
 
 def measured(net: Network, data: Path, as_json: bool, states: bool = False) -> Trace:

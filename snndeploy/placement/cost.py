@@ -2,7 +2,7 @@
 
     E = operations·e_op + active·e_active + inactive·e_inactive + spikes·e_spike
         + messages·(e_message + e_tile) + hops_x·e_x + hops_y·e_y + borders·e_border
-    t = max over cores(operations·t_op + active·t_active + inactive·t_inactive + …) + barrier
+    t = max over cores(operations·t_op, active·t_active + inactive·t_inactive, …) to their sum, + barrier
 
 Per step, with the coefficients of the target between their bounds. Steps are those of the network: an engine that is
 some steps late has the next sample behind the first. Static power is stated apart: E_static = P_static · chips · t.
@@ -235,8 +235,8 @@ def _energy(events: Mapping[str, Interval], energy: Energy) -> dict[str, Interva
 def busiest(work: Work, time: Time) -> tuple[Array, Array]:
     """Bounds of what the cores take in each bin, s, float64 (bins,).
 
-    At least the sum of all that the busiest core does, with the low coefficients; at most the longest of every kind of
-    work, one after the other, with the high ones.
+    At least the longest kind of work of any core, with the low coefficients, for the units of a core may overlap; at
+    most the longest of every kind, one after the other, with the high ones.
     """
 
     def parts(active: Array, end: str) -> list[Array]:
@@ -245,7 +245,7 @@ def busiest(work: Work, time: Time) -> tuple[Array, Array]:
         inside = work.synaptic_operations * t["synaptic_operation"] + work.received * t["message_in"]
         return [inside, updates, work.spikes * t["spike"] + work.sent * t["message_out"]]
 
-    low = np.sum(parts(work.active_low, "low"), axis=0).max(axis=0)
+    low = np.max([each.max(axis=0) for each in parts(work.active_low, "low")], axis=0)
     high = np.sum([each.max(axis=0) for each in parts(work.active_high, "high")], axis=0)
     return low, high
 
