@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
-from math import inf, prod
+from math import ceil, inf, prod
 
 import numpy as np
 
@@ -15,14 +15,15 @@ from snndeploy.network.network import Network
 from snndeploy.placement.axons import placement_order
 from snndeploy.placement.parts import Part, Room, Study
 from snndeploy.placement.settings import Settings
-from snndeploy.placement.splits import Split, by_boxes, by_channels, by_places, longest
+from snndeploy.placement.splits import NEAR, Split, by_boxes, by_channels, by_places, longest
 from snndeploy.placement.tally import number_of_cores, output_axons
 from snndeploy.placement.wires import Wires
 from snndeploy.targets import Target
 
 Into = Mapping[str, tuple[Wires, ...]]
 
-# ways to split every population; "fewest" takes for each one the split into the fewest parts
+# ways to split every population; "fewest" takes for each one the split that fills the fewest cores, or nearly as
+# few that hear fewer sources
 SPLITS: dict[str, tuple[Split, ...]] = {
     "places": (by_places,),
     "channels": (by_channels,),
@@ -30,8 +31,8 @@ SPLITS: dict[str, tuple[Split, ...]] = {
     "fewest": (by_boxes, by_places, by_channels),
 }
 STRATEGIES = ("greedy", *SPLITS)
-# a population of more parts is only split into boxes by "fewest": what is lost at their edges is little
-MANY = 256
+# a population of more cores is only split into boxes by "fewest": what is lost at their edges is little
+MANY = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,9 +54,11 @@ def plan(network: Network, target: Target, into: Into, needs: Settings | None, s
     for name in ("fewest", "greedy") if strategy == "best" else (strategy,):
         study = Study(network, target, into, needs)
         core_of = first_fit(study) if name == "greedy" else packed(study, SPLITS[name])
-        core_of = _numbered(network, relieved(study, core_of))
-        tried.append(Plan(core_of, name, int(output_axons(into, core_of).sum())))
-    return min(tried, key=lambda each: (each.cores, each.outs))
+        core_of, outs = relieved(study, core_of)
+        tried.append(Plan(_numbered(network, core_of), name, int(outs.sum())))
+    fewest = min(each.cores for each in tried)
+    near = [each for each in tried if each.cores <= fewest + fewest // NEAR]
+    return min(near, key=lambda each: (each.outs, each.cores))
 
 
 def first_fit(study: Study) -> dict[str, Array]:
@@ -82,9 +85,9 @@ def first_fit(study: Study) -> dict[str, Array]:
     return core_of
 
 
-def _holding(room: Room, core: int, name: str, order: Array, start: int, stop: int) -> Part | None:
+def _holding(room: Room, core: int, name: str, order: Array, start: int, stop: int) -> tuple[Part, float]:
     part = room.study.part(name, order[start:stop])
-    return part if room.holds(core, part) else None
+    return part, room.share(core, part)
 
 
 def packed(study: Study, splits: tuple[Split, ...]) -> dict[str, Array]:
@@ -96,13 +99,14 @@ def packed(study: Study, splits: tuple[Split, ...]) -> dict[str, Array]:
     parts: list[Part] = []
     for name in downstream_first(study.network):
         shape = study.network.shapes[name]
-        best: list[Part] = []
+        found: list[list[Part]] = []
         for split in splits:
-            if len(best) > MANY:
-                break
-            found = split(study, name, shape, len(best) if best else inf)
-            if found is not None and (not best or _cost(found) < _cost(best)):
-                best = found
+            most = min((_cores(study, each) for each in found), default=0)
+            if most <= MANY:
+                parts_of = split(study, name, shape, most + most // NEAR if found else inf)
+                found += [] if parts_of is None else [parts_of]
+        most = min(_cores(study, each) for each in found)
+        best = min((each for each in found if _cores(study, each) <= most + most // NEAR), key=_heard)
         study.reached(best)
         parts += best
     room = Room(study)
@@ -114,8 +118,13 @@ def packed(study: Study, splits: tuple[Split, ...]) -> dict[str, Array]:
     return core_of
 
 
-def _cost(parts: list[Part]) -> tuple[int, int]:
-    return len(parts), sum(part.heard for part in parts)
+def _cores(study: Study, parts: list[Part]) -> int:
+    """The fewest cores that parts can fill between them."""
+    return ceil(sum(min(1.0, study.share(part)) for part in parts) - 1e-9)
+
+
+def _heard(parts: list[Part]) -> int:
+    return sum(part.heard for part in parts)
 
 
 def downstream_first(network: Network) -> list[str]:
@@ -133,15 +142,18 @@ def downstream_first(network: Network) -> list[str]:
     return found
 
 
-def relieved(study: Study, core_of: dict[str, Array]) -> dict[str, Array]:
-    """Splits every core that sends to too many axons, until none does; its neurons stay in placement order."""
+def relieved(study: Study, core_of: dict[str, Array]) -> tuple[dict[str, Array], Array]:
+    """Splits every core that sends to too many axons, until none does; its neurons stay in placement order.
+
+    Returns the assignment and the output axons of each core.
+    """
     target, limit = study.target, study.target.core.output_axons.value
     order = {each.name: placement_order(each.shape) for each in study.network.populations}
     while True:
         outs = output_axons(study.into, core_of)
         over = np.flatnonzero(outs > limit)
         if not over.size:
-            return core_of
+            return core_of, outs
         stuck = []
         for core in over:
             members = [(name, o[core_of[name][o] == core]) for name, o in order.items()]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from math import prod
+from math import inf, prod
 
 import numpy as np
 
@@ -84,24 +84,32 @@ class Study:
     def kinds(self, population: str, neurons: Array) -> tuple[Array, ...]:
         if self.needs is None:
             return ()
+        if (self.needs.most[population] == 1).all():
+            return tuple(self.needs.of[population][:, :1])
         return tuple(np.unique(row) for row in self.needs.of[population][:, neurons])
+
+    def share(self, part: Part) -> float:
+        """How much of a core a part takes, by the limit that it takes most of; infinite beyond settings and formats."""
+        beyond = any(len(row) > n for row, n in zip(part.kinds, self.kind_limits, strict=False))
+        if beyond or len(part.formats) > self.format_limit:
+            return inf
+        return float((part.need / self.limits).max())
 
     def fitting(self, population: str, neurons: Array) -> Part | None:
         """The part, if it fits a core of its own."""
         if len(neurons) > self.limits[0] or self.reach[population][neurons].sum() > self.limits[3]:
             return None
-        most = self.kind_limits
-        if any(len(row) > n for row, n in zip(self.kinds(population, neurons), most, strict=False)):
-            return None
         found = self.part(population, neurons)
-        if len(found.formats) > self.format_limit:
+        return found if self.share(found) <= 1 else self.by_chance(found)
+
+    def by_chance(self, part: Part) -> Part | None:
+        """A part too large for a core that yet fits one of its own, for sources have equal weights just there."""
+        if len(part.neurons) > FEW or self.share(part) == inf:
             return None
-        if (found.need <= self.limits).all():
-            return found
-        if len(neurons) <= FEW and (self._part(population, neurons, Wires.onto).need <= self.limits).all():
-            # nothing can be added to that: the core counts as full
-            return replace(found, need=np.array([*self.limits[:3], found.need[3]]))
-        return None
+        if (self._part(part.population, part.neurons, Wires.onto).need > self.limits).any():
+            return None
+        # nothing can be added to that: the core counts as full
+        return replace(part, need=np.array([*self.limits[:3], part.need[3]]))
 
     def reached(self, parts: list[Part]) -> None:
         """Notes that each of these parts of one population is on a core of its own."""
@@ -131,8 +139,11 @@ class Room:
         self.formats.append(frozenset())
         return len(self.kinds) - 1
 
-    def holds(self, core: int, part: Part) -> bool:
-        return bool((self.used[core] + part.need <= self.study.limits).all()) and self.shares(core, part)
+    def share(self, core: int, part: Part) -> float:
+        """The share of a core that is in use once a part is there too; infinite beyond settings and formats."""
+        if not self.shares(core, part):
+            return inf
+        return float(((self.used[core] + part.need) / self.study.limits).max())
 
     def shares(self, core: int, part: Part) -> bool:
         """Whether the settings and formats of a core suffice for a part as well."""

@@ -43,7 +43,8 @@ def place(
         arrange: "rows", "greedy" or "metis".
         seed: of "metis".
         strategy: how populations are split, see `pack.STRATEGIES`. "best" tries "fewest" and "greedy" and takes the
-            plan with fewer cores, of equal ones that with fewer output axons; "greedy" is first-fit, the baseline.
+            plan with fewer cores, of nearly equal ones that with fewer output axons; "greedy" is first-fit, the
+            baseline.
 
     Raises:
         SnnDeployError: the network is not in the integer form, or the target cannot hold it (delays, resets).

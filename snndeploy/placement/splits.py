@@ -17,6 +17,9 @@ from snndeploy.placement.parts import Part, Study
 # of a study, a population, its shape, and how many parts are too many
 Split = Callable[[Study, str, Shape, float], list[Part] | None]
 
+# of as few parts, up to one in so many more, those with the least traffic are taken
+NEAR = 32
+
 
 def by_places(study: Study, name: str, shape: Shape, many: float = inf) -> list[Part] | None:
     """Place by place of an image, all channels of a place together; as many as fit a core, then the next."""
@@ -29,18 +32,17 @@ def by_channels(study: Study, name: str, shape: Shape, many: float = inf) -> lis
 
 
 def by_boxes(study: Study, name: str, shape: Shape, many: float = inf) -> list[Part] | None:
-    """Boxes of equal size, some channels of a rectangle of places: the fewest that fit, then those that hear least."""
+    """Boxes of some channels of a rectangle of places: the largest, or one nearly as large that hears less.
+
+    What fits is judged by a box in the middle of the image. At its edges boxes are cut, several of those share a core.
+    """
     if len(shape) < 2:
         return by_channels(study, name, shape, many)
-    found = [box for parts in _halvings(shape[0]) if (box := _largest(study, name, shape, ceil(shape[0] / parts)))]
+    found = [box for parts in _halvings(shape[0]) for box in _boxes_of(study, name, shape, ceil(shape[0] / parts))]
     if not found:
         return by_channels(study, name, shape, many)
-
-    def cost(box: Shape) -> tuple[int, int]:
-        number = prod(ceil(n / b) for n, b in zip(shape, box, strict=True))
-        return number, number * study.part(name, _middle(shape, box)).heard
-
-    box = min(found, key=cost)
+    largest = max(prod(box) for _, box in found)
+    _, box = min((heard / prod(box), box) for heard, box in found if prod(box) >= largest - largest // NEAR)
     return [part for neurons in _boxes(shape, box) for part in _whole(study, name, neurons)]
 
 
@@ -50,6 +52,8 @@ def runs(study: Study, name: str, order: Array, many: float) -> list[Part] | Non
     start, guess = 0, int(study.limits[0])
     while start < len(order):
         part = longest(partial(_run, study, name, order, start), start, len(order), guess)
+        if part is None and start < len(order):
+            part = study.fitting(name, order[start : start + 1])
         if part is None:
             # refused by the rules, or by what a neuron sends: that is found when all is placed
             part = study.part(name, order[start : start + 1])
@@ -60,26 +64,31 @@ def runs(study: Study, name: str, order: Array, many: float) -> list[Part] | Non
     return parts
 
 
-def _run(study: Study, name: str, order: Array, start: int, stop: int) -> Part | None:
-    return study.fitting(name, order[start:stop])
+def _run(study: Study, name: str, order: Array, start: int, stop: int) -> tuple[Part, float]:
+    part = study.part(name, order[start:stop])
+    return part, study.share(part)
 
 
-def longest(fits: Callable[[int], Part | None], start: int, stop: int, guess: int) -> Part | None:
-    """The part of most neurons, from `start` to at most `stop`, that fits; needs only grow with neurons.
+def longest(measure: Callable[[int], tuple[Part, float]], start: int, stop: int, guess: int) -> Part | None:
+    """The part of most neurons, from `start` to at most `stop`, whose share of a core is 1 at most.
 
-    guess: a length to begin with.
+    Shares only grow with neurons, and about as their number does: that tells where to look next.
+
+    Args:
+        measure: the part that ends there, and its share.
+        guess: a length to begin with.
     """
     best, low, high = None, start, stop + 1
-    step, at = 1, min(start + guess, stop)
+    at, tries = min(start + guess, stop), 0
     while high - low > 1:
-        found = fits(at)
-        if found is None:
-            high = at
-            at = max(low + 1, (low + high) // 2)
+        part, share = measure(at)
+        if share <= 1:
+            best, low = part, at
         else:
-            best, low = found, at
-            at = min(low + step, high - 1) if high > stop else (low + high) // 2
-            step *= 2
+            high = at
+        tries += 1
+        about = start + int((at - start) / share) if 0 < share < inf and tries < 6 else (low + high) // 2
+        at = min(max(about, low + 1), high - 1)
     return best
 
 
@@ -108,45 +117,33 @@ def _boxes(shape: Shape, box: Shape) -> Iterator[Array]:
         yield _box(shape, start, box)
 
 
-def _largest(study: Study, name: str, shape: Shape, channels: int) -> Shape | None:
-    """The box of so many channels that takes the fewest to cover the image, judged by one in its middle.
-
-    It grows as a square, then along its last axis; then all boxes are made equal.
-    """
-
-    def fits(space: Shape) -> bool:
-        return study.fitting(name, _middle(shape, (channels, *space))) is not None
-
-    def square(side: int) -> Shape:
-        return tuple(min(n, side) for n in shape[1:])
-
-    if not fits(square(1)):
-        return None
-    side = _most(lambda n: fits(square(n)), max(shape[1:]))
-    space = square(side)
-    last = _most(lambda n: fits((*space[:-1], max(n, space[-1]))), shape[-1])
-    space = (*space[:-1], max(last, space[-1]))
-    return (channels, *(ceil(n / ceil(n / size)) for n, size in zip(shape[1:], space, strict=True)))
+def _boxes_of(study: Study, name: str, shape: Shape, channels: int) -> Iterator[tuple[int, Shape]]:
+    """What boxes of so many channels hear, of every height the widest, and their size."""
+    width = 1
+    for space in product(*(_even(n) for n in shape[1:-1])):
+        front = (channels, *space)
+        part = longest(partial(_measured, study, name, shape, front), 0, shape[-1], width)
+        if part is not None:
+            width = len(part.neurons) // prod(front)
+            yield part.heard, (*front, width)
 
 
-def _most(fits: Callable[[int], bool], limit: int) -> int:
-    """The largest n up to `limit` that fits, where 1 does and larger ones fit ever less."""
-    low, high = 1, 2
-    while high <= limit and fits(high):
-        low, high = high, 2 * high
-    high = min(high, limit + 1)
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if fits(middle) else (low, middle)
-    return low
+def _even(n: int) -> list[int]:
+    """Sizes that split n places into equal parts, each for another number of parts, the largest first."""
+    return sorted({ceil(n / parts) for parts in range(1, n + 1)}, reverse=True)
+
+
+def _measured(study: Study, name: str, shape: Shape, front: Shape, width: int) -> tuple[Part, float]:
+    neurons = _middle(shape, (*front, width))
+    if len(neurons) > study.limits[0]:
+        # too many neurons: what else they need is not counted
+        empty = Part(name, neurons, np.array([len(neurons), 0, 0, 0]), (), frozenset(), 0)
+        return empty, study.share(empty)
+    part = study.part(name, neurons)
+    return part, study.share(part)
 
 
 def _whole(study: Study, name: str, neurons: Array) -> list[Part]:
-    """A box as one part, or halved until each fits: boxes differ where weights of zero or settings do."""
+    """A box as one part, or in runs: boxes differ where weights of zero or settings do, a little is left over then."""
     part = study.fitting(name, neurons)
-    if part is not None:
-        return [part]
-    if len(neurons) == 1:
-        return [study.part(name, neurons)]
-    half = len(neurons) // 2
-    return [*_whole(study, name, neurons[:half]), *_whole(study, name, neurons[half:])]
+    return [part] if part is not None else runs(study, name, neurons, inf) or []

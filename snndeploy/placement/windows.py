@@ -102,12 +102,12 @@ class Windows:
         return sparse.csr_array((weight[keep], column[keep], start), (len(neurons), self.shape[0] * inside))
 
     def _sums(self, neurons: Array, keyed: bool) -> tuple[Array, Array, Array]:
-        channels, channel = np.unique(neurons // self.area, return_inverse=True)
-        places, place = np.unique(neurons % self.area, return_inverse=True)
+        channel, place = np.divmod(neurons, self.area)
+        channels, places = np.unique(channel), np.unique(place)
         mask = None
         if len(channels) * len(places) != len(neurons):
             mask = np.zeros((len(channels), len(places)), np.int64)
-            mask[channel, place] = 1
+            mask[np.searchsorted(channels, channel), np.searchsorted(places, place)] = 1
         at = self.table[places]
         region = np.unique(at[at >= 0])
         index = np.searchsorted(region, at)

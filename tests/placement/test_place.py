@@ -18,6 +18,7 @@ from snndeploy.network.maps import chain_matrix
 from snndeploy.network.timing import latencies
 from snndeploy.placement import place
 from snndeploy.placement.axons import memory_bits
+from snndeploy.placement.pack import STRATEGIES
 from snndeploy.targets import Target
 
 
@@ -86,9 +87,9 @@ def counted(network: Network, core_of, share: bool = True) -> list[dict[str, int
     return found
 
 
-def check(network: Network, target: Target) -> int:
+def check(network: Network, target: Target, strategy: str = "best") -> int:
     """Places a network and checks everything; returns the number of cores."""
-    plan = place(network, target)
+    plan = place(network, target, strategy=strategy)
     for each in network.populations:
         assert plan.core_of[each.name].shape == (int(np.prod(each.shape)),)
     truth = counted(network, plan.core_of, target.core.axons_are_shared.value)
@@ -118,13 +119,20 @@ def test_memory_of_an_axon(bits):
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.integers(0, 2**20), st.integers(1, 20), st.integers(20, 90), st.integers(20, 80), st.integers(60, 400))
-def test_no_limit_is_exceeded_and_nothing_is_lost(seed, neurons, input_axons, output_axons, words):
+@given(
+    st.integers(0, 2**20),
+    st.integers(1, 20),
+    st.integers(20, 90),
+    st.integers(20, 80),
+    st.integers(60, 400),
+    st.sampled_from(["best", *STRATEGIES]),
+)
+def test_no_limit_is_exceeded_and_nothing_is_lost(seed, neurons, input_axons, output_axons, words, strategy):
     network = integer_network(np.random.default_rng(seed), frozenset({"convolution", "recurrence", "skip", "delay"}))
     target = small(neurons=neurons, input_axons=input_axons, output_axons=output_axons, synaptic_memory_bits=64 * words)
     refused = set()
     try:
-        check(network, target)
+        check(network, target, strategy)
     except VerdictError as problem:
         refused = {f.code for f in problem.findings}
         fan_in = max(fan_ins(network))
