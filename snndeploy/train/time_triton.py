@@ -23,7 +23,7 @@ import triton.language as tl
 
 
 @triton.jit(do_not_specialize=["steps"])
-def forward(x, fed, numbers, state, s, v$kept, steps, cells, size, BLOCK: tl.constexpr):
+def forward(x, fed, numbers, state, s_rows, v_rows$kept, steps, cells, size, BLOCK: tl.constexpr):
     cell = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
     inside = cell < cells
     neuron = cell % size
@@ -95,7 +95,7 @@ def forward_text(plan: Plan) -> dict[str, str]:
         if name in ends:
             value = f"({texts[name]}).to(tl.int8)" if ends[name].kind == "truth" else texts[name]
             at = "row + cells" if name.startswith("kept_") and plan.later(name.removeprefix("kept_")) else "row"
-            lines.append(put(name, at, value))
+            lines.append(put(name if name.startswith("kept_") else f"{name}_rows", at, value))
     lines += [f"{name} = after_{name}" for name in states]
     prepare = loaded(plan.numbers, "numbers", "size", "neuron") + loaded(states, "state", "cells", "cell")
     finish = [put("state", f"{k} * cells + cell", name) for k, name in enumerate(states)]
