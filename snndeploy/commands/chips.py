@@ -89,19 +89,27 @@ def place(
     arrange: Annotated[str, typer.Option("--arrange", help="Of cores on the mesh: metis, greedy or rows.")] = "metis",
     seed: Annotated[int, typer.Option("--seed", help="Of metis.")] = 0,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="The .json plan to write, for `run`.")] = None,
+    drawn: Annotated[
+        Path | None, typer.Option("--picture", help="The .svg to write: cores on the mesh, their load and traffic.")
+    ] = None,
     all_cores: Annotated[bool, typer.Option("--all-cores", help="Every core in the table, however many.")] = False,
     reading: opt.Reading = opt.UNSAID,
     json: opt.Json = False,
 ) -> None:
     """Put an integer network on the cores of a target; exit code 1 if it does not fit."""
     from snndeploy import targets, verbs
-    from snndeploy.files import check_output, existing
+    from snndeploy.files import check_output, existing, replacing
     from snndeploy.placement import plan_file
     from snndeploy.placement import report as of_plan
+    from snndeploy.placement.picture import picture
+    from snndeploy.placement.traffic import traffic
 
     existing(model, "NIR file")
-    if output is not None:
-        check_output(output, (model, target))
+    for file in (output, drawn):
+        if file is not None:
+            check_output(file, (model, target, data))
+    if output is not None and output == drawn:
+        raise error("SD800", "--picture", "it is the same file as --output", "name another")
     chip = targets.load(target)
     net = reading.of(model)
     known: Any = opt.rates(rates)
@@ -112,10 +120,15 @@ def place(
     plan = verbs.place(net, chip, rates=known, arrange=arrange, seed=seed)
     if output is not None:
         plan_file.write(plan, net, output)
+    if drawn is not None:
+        with replacing(drawn) as made:
+            made.write_text(picture(plan, traffic(net, plan.core_of, known).between, chip), "utf-8")
     text = "\n".join([of_plan.text(plan, all_cores), *map(str, plan.findings)])
     show({"model": str(model), **plan.as_dict()}, json, text)
     if output is not None:
         say(f"{output}: {len(plan.cores):,} cores of {chip.name}, and which neuron is where", json)
+    if drawn is not None:
+        say(f"{drawn}: the mesh", json)
 
 
 COMMANDS = (quantize, place)
