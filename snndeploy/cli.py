@@ -86,7 +86,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not sys.warnoptions:
             # what concerns the reader is a finding; warnings here are those of other packages
             warnings.simplefilter("ignore")
-        return _run(given, "--json" in given)
+        try:
+            code = _run(given, "--json" in given)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            # the reader of stdout went away (snndeploy ... | head)
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 141
+        return code
 
 
 def _run(given: list[str], as_json: bool) -> int:
@@ -97,13 +104,14 @@ def _run(given: list[str], as_json: bool) -> int:
     except (KeyboardInterrupt, typer.Abort):
         return 130
     except SystemExit as problem:
+        if isinstance(problem.__context__, BrokenPipeError):
+            # how Rich takes it that the reader of stdout went away
+            return 141
         # our own commands return: this is the code of a model file
         what = f"it ends the program with sys.exit({problem.code!r})"
         return _fail((Finding("SD804", "model file", what, "take sys.exit out of what the module runs"),), 2, as_json)
     except BrokenPipeError:
-        # the reader of stdout went away (snndeploy ... | head)
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
+        raise
     except MemoryError as problem:
         from snndeploy.files import readable
 

@@ -1,6 +1,7 @@
 """The commands, end to end on files: from a module file to two traces that are compared."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -194,3 +195,19 @@ def test_a_verb_is_not_hidden_by_the_package_of_its_name():
     assert callable(sd.quantize)
     assert callable(sd.lint)
     assert not set(sd.__all__) - set(dir(sd))
+
+
+@pytest.mark.parametrize("name", ["m.nir", "none.nir"])
+@pytest.mark.parametrize("more", [[], ["--json"]])
+def test_a_reader_that_goes_away_is_no_error(files, more, name):
+    """snndeploy inspect model.nir | head"""
+    read, write = os.pipe()
+    os.close(read)
+    command = [sys.executable, "-W", "ignore", "-m", "snndeploy", "inspect", str(files / name), *more]
+    done = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, text=True)
+    os.close(write)
+    # a finding on stderr is still read
+    told = name == "none.nir" and not more
+    assert done.returncode == (2 if told else 141)
+    assert "Error" not in done.stderr
+    assert ("SD801" in done.stderr) == told
