@@ -24,6 +24,7 @@ from snndeploy.commands import (
     output,
     plotting,
     proofs,
+    reporting,
     searching,
     system,
     traces,
@@ -55,6 +56,7 @@ GROUPS = (
     verifying,
     bundles,
     plotting,
+    reporting,
     system,
 )
 for group in GROUPS:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from snndeploy.placement.cost import Cost
     from snndeploy.placement.rates import Given as Rates
     from snndeploy.quantize import Certificate
+    from snndeploy.report.html.content import Content
     from snndeploy.searching import Searched
     from snndeploy.shards import Evaluation
     from snndeploy.targets import Target
@@ -652,6 +653,54 @@ def bundle(
 
     chosen: dict[str, Any] = {"labels": labels, "placement": placement, "engines": engines, "states": states}
     return pack(network, _events(network, data), path, **chosen)
+
+
+def report(
+    network: Network,
+    data: Any,
+    path: Path,
+    *,
+    integers: Network | None = None,
+    labels: Any = None,
+    engines: str | Iterable[str] = "all",
+    placement: Placement | None = None,
+    budget: bool = True,
+    samples: int = 4,
+    title: str = "",
+    progress: Callable[..., None] | None = None,
+) -> Content:
+    """Writes one HTML file, which fetches nothing, about a network: engines against engines, spikes side by side,
+    membranes around the first difference, error budget, cores, accuracy with intervals, versions and hashes.
+
+    Args:
+        network: of either form. integers: what `quantize` made of it, to be compared with it.
+        data: (time, batch, *shape) input. labels: class of each sample (batch,), for accuracies.
+        engines: as for `verify`.
+        placement: of `place`, for the map of cores.
+        budget: attribute what quantising costs to its parts; needs `integers`.
+        samples: how many, from the first on, have their spikes on the page; 10^6 spikes at most.
+
+    Returns:
+        What is on the page; `.agrees` says whether all engines reach the tier "ties" in every pair.
+
+    Raises:
+        SnnDeployError SD209: `integers` is not the integer form of `network`. SD802: the file cannot be written. Else
+            as `verify`.
+    """
+    from snndeploy.encoding import encoded_as
+    from snndeploy.files import check_output
+    from snndeploy.report.html.collect import collect
+    from snndeploy.report.html.page import write as write_page
+
+    check_output(path)
+    if integers is not None and network.form == "float":
+        network = encoded_as(network, integers)
+    tell = progress or (lambda done, total, text=None: None)
+    found = collect(
+        network, _events(network, data), integers, labels, engines, placement, budget, samples, title, progress=tell
+    )
+    write_page(found, path)
+    return found
 
 
 def compare(a: Trace | Path, b: Trace | Path) -> Comparison:

@@ -44,7 +44,7 @@ def bundle(
     net = reading.of(model)
     given, classes = labelled(data, labels, "data file", net.input)
     if samples is not None:
-        given, classes = _first(given, samples), None if classes is None else classes[:samples]
+        given, classes = first_samples(given, samples), None if classes is None else classes[:samples]
     with progress("bundle", json) as update, inputs_of(data):
         placement = None if target is None else verbs.place(net, target)
         found = verbs.bundle(net, given, output, labels=classes, placement=placement, engines=names, states=states)
@@ -70,7 +70,8 @@ def check(path: Path, sha256: str, nir: bool, data: Path | None, output: Path | 
     return found
 
 
-def _first(given: Any, samples: int) -> Any:
+def first_samples(given: Any, samples: int) -> Any:
+    """The first samples of an array, or of each of several."""
     return {n: a[:, :samples] for n, a in given.items()} if isinstance(given, dict) else given[:, :samples]
 
 
