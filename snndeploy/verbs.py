@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from snndeploy.conform import Comparison
     from snndeploy.conform.budget import Budget
+    from snndeploy.conform.diagnosis import Diagnosis
     from snndeploy.conform.tiers import Tolerances
     from snndeploy.conform.verification import Verification
     from snndeploy.deliver import Delivered
@@ -715,6 +716,23 @@ def compare(a: Trace | Path, b: Trace | Path) -> Comparison:
     from snndeploy.shards import compare_files
 
     return compare_files(a, b)
+
+
+def diagnose(a: Trace | Path, b: Trace | Path) -> Diagnosis:
+    """Why two runs differ: the first difference, the layer that makes it by itself, and the cause.
+
+    Args:
+        a, b: traces, or files of traces; with u and v recorded every step is looked at by itself, and numbers are
+            solved for. Of one network, or of a float network and its integer form (then: which rounding it was).
+
+    Raises:
+        SnnDeployError SD7xx: the two cannot be compared. SD801, SD806: a file is missing or damaged.
+    """
+    from snndeploy.conform.diagnosis.diagnose import diagnose as search
+    from snndeploy.engines import Trace, trace_file
+
+    one, two = (each if isinstance(each, Trace) else trace_file.read(each) for each in (a, b))
+    return search(one, two)
 
 
 def verify(

@@ -1,4 +1,4 @@
-"""verify: a network on every engine, each against each, in tiers."""
+"""verify, diagnose: a network on every engine, each against each, in tiers; why two runs differ."""
 
 from __future__ import annotations
 
@@ -116,4 +116,31 @@ def _write(path: Path, document: dict[str, Any]) -> None:
         temporary.write_text(dumps(document, indent=2, allow_nan=False) + "\n", "utf-8")
 
 
-COMMANDS = (verify,)
+def diagnose(
+    a: Annotated[Path, typer.Argument(help="A .npz trace.", show_default=False)],
+    b: Annotated[Path, typer.Argument(help="A .npz trace of the same input.", show_default=False)],
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="The .json to write.")] = None,
+    json: opt.Json = False,
+) -> None:
+    """Say why two traces differ: the guilty layer and the cause; exit code 1 if there is a fault."""
+    from snndeploy import verbs
+    from snndeploy.files import check_output, existing
+
+    for each in (a, b):
+        existing(each, "trace")
+    if output is not None:
+        check_output(output, (a, b))
+    with progress("diagnose", json) as update:
+        found = verbs.diagnose(a, b)
+        update(1, 1)
+    document = {"a": str(a), "b": str(b), **found.as_dict()}
+    if output is not None:
+        _write(output, document)
+    show(document, json, str(found))
+    if output is not None:
+        say(f"{output}: the diagnosis", json)
+    if found.guilty is not None:
+        raise typer.Exit(1)
+
+
+COMMANDS = (verify, diagnose)

@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from itertools import combinations
 from typing import Any
 
 import numpy as np
 
+from snndeploy.conform.diagnosis.diagnose import diagnose
 from snndeploy.conform.leaks import leak
 from snndeploy.conform.recording import recording
-from snndeploy.conform.tiers import Tier, Tolerances, Verdict
+from snndeploy.conform.tiers import Tier, Tolerances, Verdict, at_least
 from snndeploy.conform.tiers.grade import grade
 from snndeploy.conform.verification import Leak, Verification
 from snndeploy.engines import base, run
@@ -83,7 +85,10 @@ def verify(
 
 def judged(a: Trace, b: Trace, tolerances: Tolerances | None, labels: Array | None) -> Verdict:
     """The verdict, with a diagnosis where two runs differ by more than ties."""
-    return grade(a, b, tolerances, labels)
+    verdict = grade(a, b, tolerances, labels)
+    if at_least(verdict.tier, "ties"):
+        return verdict
+    return replace(verdict, diagnosis=diagnose(a, b, verdict.comparison))
 
 
 def recorded(each: Any, name: str, network: Network, inputs: Mapping[str, Array]) -> Trace:

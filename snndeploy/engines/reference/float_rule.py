@@ -28,9 +28,7 @@ class FloatState:
     def step(self, t: int, drive: list[Array]) -> Array:
         """Takes `drive: float64 (batch, *shape)` per receptor; returns what is emitted."""
         rule, before = self.rule, self.u
-        after = [
-            r.alpha * u + x + r.constant * (t >= r.onset) for r, u, x in zip(rule.receptors, before, drive, strict=True)
-        ]
+        after = self.charge(t, drive)
         used = after if rule.synapse == "sequential" else before
         q = rule.beta * self.v + sum(r.gain * u for r, u in zip(rule.receptors, used, strict=True))
         q = q + rule.bias * np.float64(t >= rule.bias_onset)
@@ -60,6 +58,13 @@ class FloatState:
             self.adapted = adapted + rule.adaptation.jump * s
         self.u, self.v, self.s, self.p, self.theta = after, v, s, p, theta
         return rule.value * s if rule.spiking else v
+
+    def charge(self, t: int, drive: list[Array]) -> list[Array]:
+        """u_k[t]."""
+        return [
+            r.alpha * u + x + r.constant * (t >= r.onset)
+            for r, u, x in zip(self.rule.receptors, self.u, drive, strict=True)
+        ]
 
     def pends(self) -> Array:
         """R: is a reset pending from the step before?"""

@@ -52,24 +52,23 @@ class IntegerState:
     def step(self, t: int, drive: list[Array]) -> Array:
         """Takes the accumulation `a: int64 (batch, *shape)`; returns what is emitted: spikes as 0/1, or v."""
         rule = self.rule
-        a = wrap32(wrap32(drive[0]) << STATE_SHIFT)
-        u = wrap24(wrap32(decay(self.u, DECAY_UNITY - 1 - np.asarray(rule.du)) + a))
+        u = self.charge(drive[0])
         bias = wrap32(np.asarray(rule.bias_mant) << np.asarray(rule.bias_exp)) * (t >= rule.bias_onset)
-        q = clip24(wrap32(decay(self.v, DECAY_UNITY - np.asarray(rule.dv)) + u + bias))
+        q = self.stored(wrap32(self.fade(self.v, DECAY_UNITY - np.asarray(rule.dv)) + u + bias))
         if rule.vth is None:
             self.u, self.v, self.p = u, q, q
             return q
-        pending = self.v > self.theta
+        pending = self.pends()
         theta, faded = self._threshold()
         late = rule.reset.kind != "none" and rule.reset.when in ("next", "residual")
-        p = np.where(pending, clip24(self._reset(q)), q) if late else q
+        p = np.where(pending, self.stored(self._reset(q)), q) if late else q
         frozen = self.waiting > 0
-        s = (p > theta) & ~frozen
+        s = self.fires(p, theta) & ~frozen
         v = p
         if rule.reset.kind != "none" and rule.reset.when == "now":
-            v = np.where(s, clip24(self._reset(p)), p)
+            v = np.where(s, self.stored(self._reset(p)), p)
         elif rule.reset.kind != "none" and rule.reset.when == "residual":
-            v = clip24(p - (s.astype(np.int64) - pending) * (p - self._reset(p)))
+            v = self.stored(p - (s.astype(np.int64) - pending) * (p - self._reset(p)))
         if rule.refractory is not None:
             v = np.where(frozen, self.v, v)
             if rule.refractory.freezes == "membrane and current":
@@ -79,6 +78,31 @@ class IntegerState:
             self.adapted = clip24(faded + np.asarray(rule.adaptation.jump) * s)
         self.u, self.v, self.s, self.p, self.theta = u, v, s, p, theta
         return s.astype(np.int64)
+
+    def charge(self, drive: Array) -> Array:
+        """u[t]; what follows are the operations of a core, of which a diagnosis tries others."""
+        a = wrap32(wrap32(drive) << STATE_SHIFT)
+        return self.wrapped(wrap32(self.fade(self.u, DECAY_UNITY - 1 - np.asarray(self.rule.du)) + a))
+
+    def fade(self, y: Array, factor: Array) -> Array:
+        """What a decay leaves."""
+        return decay(y, factor)
+
+    def wrapped(self, u: Array) -> Array:
+        """u in its register."""
+        return wrap24(u)
+
+    def stored(self, v: Array) -> Array:
+        """v in its register."""
+        return clip24(v)
+
+    def pends(self) -> Array:
+        """R: is a reset pending from the step before?"""
+        return np.asarray(self.v > self.theta)
+
+    def fires(self, p: Array, theta: Array) -> Array:
+        """s, the decision."""
+        return p > theta
 
     def _threshold(self) -> tuple[Array, Array]:
         """The threshold of this step, and the adaptation that this step's spikes add to."""
