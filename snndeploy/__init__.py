@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from snndeploy.verbs import (
+        advise,
         budget,
         bundle,
         capture,
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "advise",
     "budget",
     "bundle",
     "capture",

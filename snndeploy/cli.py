@@ -14,6 +14,7 @@ from collections.abc import Sequence
 import typer
 
 from snndeploy.commands import (
+    advising,
     bundles,
     chips,
     convert,
@@ -47,6 +48,7 @@ GROUPS = (
     exporting,
     chips,
     costs,
+    advising,
     methods,
     proofs,
     train,

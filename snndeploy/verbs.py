@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from snndeploy.placement import Placement
     from snndeploy.placement.cost import Cost
     from snndeploy.placement.rates import Given as Rates
+    from snndeploy.placement.tried import Advice
     from snndeploy.quantize import Certificate
     from snndeploy.report.html.content import Content
     from snndeploy.searching import Searched
@@ -492,6 +493,36 @@ def cost(placement: Placement | Path, network: Network, trace: Trace, target: st
     if isinstance(placement, (str, os.PathLike)):
         placement = read_plan(os.fspath(placement), network)
     return of_trace(placement, network, trace, None if target is None else _target(target))
+
+
+def advise(
+    network: Network,
+    target: str | Target,
+    data: Any = None,
+    labels: Any = None,
+    *,
+    calibration: Any = None,
+    seconds: float = 60.0,
+    progress: Callable[..., None] | None = None,
+) -> Advice:
+    """What makes a network fit a target, or need fewer cores: changes that are made, placed and, with data, run.
+
+    Args:
+        network: in the integer form; a float one is quantised.
+        data: (time, batch, *shape) input on which every change is run and compared; labels: class of each sample.
+        calibration: from which a float network is quantised; None: data.
+        seconds: no change is begun after so many.
+
+    Returns:
+        `.tried`, cheapest first, each with its network and plan; `.best`, the cheapest that fits; print it to read it.
+
+    Raises:
+        SnnDeployError: data or labels do not fit the network.
+    """
+    from snndeploy.placement.advice import advise as tried
+
+    own, typical = _events(network, data), _events(network, calibration)
+    return tried(network, _target(target), own, labels, calibration=typical, seconds=seconds, progress=progress)
 
 
 def run(

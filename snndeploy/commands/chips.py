@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from snndeploy.commands import advising
 from snndeploy.commands import options as opt
 from snndeploy.commands.costs import measured
 from snndeploy.commands.models import describe
@@ -93,11 +94,17 @@ def place(
         Path | None, typer.Option("--picture", help="The .svg to write: cores on the mesh, their load and traffic.")
     ] = None,
     all_cores: Annotated[bool, typer.Option("--all-cores", help="Every core in the table, however many.")] = False,
+    rounded: Annotated[
+        Path | None, typer.Option("--quantize", help="Of a float model: quantise it first, into this .nir file.")
+    ] = None,
+    calibration: Calibration = None,
+    seconds: advising.Seconds = 30.0,
     reading: opt.Reading = opt.UNSAID,
     json: opt.Json = False,
 ) -> None:
-    """Put an integer network on the cores of a target; exit code 1 if it does not fit."""
+    """Put an integer network on the cores of a target; if it does not fit, say what makes it fit, exit code 1."""
     from snndeploy import targets, verbs
+    from snndeploy.errors import SnnDeployError
     from snndeploy.files import check_output, existing, replacing
     from snndeploy.placement import plan_file
     from snndeploy.placement import report as of_plan
@@ -105,19 +112,27 @@ def place(
     from snndeploy.placement.traffic import traffic
 
     existing(model, "NIR file")
-    for file in (output, drawn):
+    for file in (output, drawn, rounded):
         if file is not None:
-            check_output(file, (model, target, data))
+            check_output(file, (model, data, calibration, target))
     if output is not None and output == drawn:
         raise error("SD800", "--picture", "it is the same file as --output", "name another")
     chip = targets.load(target)
     net = reading.of(model)
     known: Any = opt.rates(rates)
-    if data is not None:
-        if rates is not None:
-            raise error("SD800", "--rates", "it is given beside --data", "give one of them")
-        known = measured(net, data, json)
-    plan = verbs.place(net, chip, rates=known, arrange=arrange, seed=seed)
+    if data is not None and rates is not None:
+        raise error("SD800", "--rates", "it is given beside --data", "give one of them")
+    try:
+        if net.form == "float":
+            net = advising.integers(net, model, chip, rounded, calibration, json)
+        if data is not None:
+            known = measured(net, data, json)
+        plan = verbs.place(net, chip, rates=known, arrange=arrange, seed=seed)
+    except SnnDeployError as problem:
+        if not advising.can_help(problem):
+            raise
+        advising.answer(net, model, chip, problem, data, calibration, seconds, json)
+        raise typer.Exit(problem.exit_code) from None
     if output is not None:
         plan_file.write(plan, net, output)
     if drawn is not None:

@@ -6,10 +6,10 @@ from textwrap import wrap
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from snndeploy.placement.advice import Advice, Tried
+    from snndeploy.placement.tried import Advice, Tried
 
 WIDTH = 100
-EXACT = {"exact": "yes", "chip": "yes", "rounded": "no", "retrain": "train it"}
+EXACT = {"exact": "yes", "chip": "yes", "quantised": "no", "rounded": "no", "retrain": "train it"}
 
 
 def text(advice: Advice) -> str:
@@ -53,28 +53,33 @@ def _row(number: str, each: Tried) -> tuple[str, ...]:
         return "-" if value is None else f"{value:.1%}"
 
     cores, chips = (f"{len(each.plan.cores):,}", f"{each.plan.chips:,}") if each.plan else ("no fit", "-")
-    moved = share(each.weights) if each.weights else "same"
+    moved = share(each.weights) if each.weights else "-" if each.kind in ("quantised", "retrain") else "same"
     shown = (share(each.spikes), share(each.kept), share(each.accuracy))
     return (number, each.title, EXACT[each.kind], cores, chips, moved, *shown)
 
 
 def _notes(helped: list[Tried]) -> list[str]:
-    lines = [
-        "weights: how far they moved, of their norm. spikes: bins of the outputs that differ, of all their spikes."
-    ]
-    if all(each.spikes is None for each in helped):
-        lines = [lines[0].split(". spikes")[0] + "."]
+    said = "weights: how far they moved, of their norm"
+    if any(each.spikes is not None for each in helped):
+        said += "; spikes: bins of the outputs that differ, of all spikes"
+    lines = [said]
     for number, each in enumerate(helped, 1):
         if each.note:
             lines += wrap(f"{number}: {each.note}", WIDTH, subsequent_indent="   ")
     return lines
 
 
+def _cores(each: Tried) -> str:
+    count = len(each.plan.cores) if each.plan else 0
+    return f"{count:,} core{'' if count == 1 else 's'} of {each.target}"
+
+
 def _verdict(advice: Advice) -> list[str]:
     best, as_is = advice.best, advice.as_is
     if as_is.plan is not None and as_is.plan.chips == 1:
-        less = [t for t in advice.tried if t.plan and t.plan.chips == 1 and len(t.plan.cores) < len(as_is.plan.cores)]
-        return [] if less else ["it fits as it is, and nothing that was tried takes fewer cores"]
+        less = any(each.less_than(as_is) for each in advice.tried)
+        more = "" if less else ", and nothing that was tried takes fewer cores"
+        return [f"it fits as it is, on {_cores(as_is)}{more}"]
     if best is None or best.plan is None:
         said = "nothing that was tried makes it fit: make the layers that are named smaller and train again"
         return wrap(said, WIDTH)
@@ -84,4 +89,4 @@ def _verdict(advice: Advice) -> list[str]:
     if as_is.plan is not None:
         chips = "one chip" if best.plan.chips == 1 else f"{best.plan.chips} chips"
         cheapest = f"as it is, it fits on {as_is.plan.chips} chips; the cheapest change for {chips}: {best.title}"
-    return wrap(f"{cheapest} ({len(best.plan.cores):,} cores of {best.target})", WIDTH)
+    return wrap(f"{cheapest} ({_cores(best)})", WIDTH)

@@ -116,6 +116,29 @@ def _without(p: Projection, gone: Array) -> Projection:
     return _with(p, flat.reshape(values.shape))
 
 
+def strongest_inputs(network: Network, population: str, most: int) -> Network:
+    """Of every row of weights onto a population only the largest are kept, so that a neuron has at most `most` inputs.
+
+    Neurons then differ in the inputs that they hear, and fewer of them share a core than if all had lost the same.
+    """
+    feeds = [p for p in network.into(population) if not isinstance(p.maps[_weighted(p)], Sparse)]
+    flat = [values_of(p.maps[_weighted(p)]).reshape(values_of(p.maps[_weighted(p)]).shape[0], -1) for p in feeds]
+    if len({len(each) for each in flat}) != 1:
+        return without_weakest_inputs(network, population, most)
+    scale = [2.0 ** (0 if p.format is None else p.format.exponent) for p in feeds]
+    size = np.concatenate([np.abs(f) * k for f, k in zip(flat, scale, strict=True)], axis=1)
+    excess = size.shape[1] - most
+    kept = np.ones(size.shape, np.int64)
+    if excess > 0:
+        np.put_along_axis(kept, np.argsort(size, axis=1, kind="stable")[:, :excess], 0, axis=1)
+    ends = np.cumsum([each.shape[1] for each in flat])[:-1]
+    made = {
+        p.name: _with(p, (f * k).reshape(values_of(p.maps[_weighted(p)]).shape))
+        for p, f, k in zip(feeds, flat, np.split(kept, ends, axis=1), strict=True)
+    }
+    return _each(network, lambda p: made[p.name], made)
+
+
 def tied_inputs(network: Network, population: str, most: int) -> Network | None:
     """The weakest inputs of its largest projection joined in groups of equal weights, so that they share axons.
 
@@ -215,12 +238,14 @@ def in_two_groups(network: Network, population: str) -> Network | None:
 
 
 def reset_to_zero(network: Network) -> Network:
-    """Every reset to zero, in the step of the spike: what a Loihi 1 does."""
+    """Every reset to zero, in the step of the spike: what a Loihi 1 does. In either form."""
     made = []
     for each in network.populations:
         plain = each.rule.reset.kind == "none" or not each.rule.spiking
-        made.append(each if plain else replace(each, rule=replace(each.rule, reset=Reset("to", 0, "now"))))
-    return network.with_(populations=tuple(made))
+        zero = np.int64(0) if network.form == "integer" else 0.0
+        rule: Any = each.rule
+        made.append(each if plain else replace(each, rule=replace(rule, reset=Reset("to", zero, "now"))))
+    return network.with_(populations=tuple(made), source=None)
 
 
 def moved(before: Network, after: Network) -> float:
