@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from snndeploy.conform import Comparison
     from snndeploy.conform.budget import Budget
     from snndeploy.conform.diagnosis import Diagnosis
+    from snndeploy.conform.suite.report import Report
     from snndeploy.conform.tiers import Tolerances
     from snndeploy.conform.verification import Verification
     from snndeploy.deliver import Delivered
@@ -807,6 +808,42 @@ def verify(
     tell = progress or (lambda done, total, text=None: None)
     required = tier_named(require)
     return run_all(network, _events(network, data), engines, labels, required, recordings, leaks, tolerances, tell)
+
+
+def conformance(
+    adapter: str = "reference",
+    include: Iterable[str] = ("*",),
+    exclude: Mapping[str, str] | None = None,
+    xfail: Mapping[str, str] | None = None,
+    *,
+    known: bool = True,
+    late: int = 0,
+    explain: bool = False,
+    seconds: float = 60.0,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Report:
+    """Holds a NIR backend against the vectors of the conformance suite, in a process of its own.
+
+    Args:
+        adapter: a backend that comes with the suite (an engine, or a library's own importer), or "module:object" with
+            a function `run(graph, input, dt) -> spikes`; see `snndeploy.conform.suite`.
+        include: patterns of vectors' names, as "lif/*"; `*` crosses slashes.
+        exclude: {pattern: reason}: these do not run.
+        xfail: {pattern: reason}: these are expected to fail; one that passes is a failure of the report.
+        known: the known failures of a backend that comes with the suite are expected too.
+        late: steps by which the backend may be late, all its outputs alike.
+        explain: look for the reading of NIR that gives what the backend gave, where it differs.
+        seconds: that one vector may take; a hang or a crash is a verdict.
+
+    Raises:
+        SnnDeployError SD741: there is no such adapter. SD742: it cannot be loaded. SD743: a pattern has no reason.
+            SD744: a pattern fits no vector. MissingEngineError SD741: its package is not installed.
+    """
+    from snndeploy.conform.suite import report
+
+    return report.conformance(
+        adapter, include, exclude, xfail, known=known, late=late, explain=explain, seconds=seconds, progress=progress
+    )
 
 
 def _events(network: Network, data: Any) -> Any:

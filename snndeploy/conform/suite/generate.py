@@ -14,20 +14,20 @@ from typing import Any
 
 import numpy as np
 
-from snndeploy.conform.suite.contract import Contract
 from snndeploy.conform.suite.expected import dyadic, expected
 from snndeploy.conform.suite.families import drafts
 from snndeploy.conform.suite.files import FOLDER, MANIFEST, NIR, VERSION, sha256, write_arrays, write_graph
-from snndeploy.conform.suite.readings import others, same
+from snndeploy.conform.suite.readings import difference, others
 from snndeploy.conform.suite.relied import relied
 from snndeploy.conform.suite.sketch import Draft
+from snndeploy.conform.suite.verdict import same
 from snndeploy.errors import SnnDeployError
 
 Agreement = Mapping[str, Any]
 
 
 def vectors(folder: Path) -> dict[str, dict[str, Any]]:
-    """Writes the files of all vectors into an empty folder; returns their entries without the agreement."""
+    """Writes the files of all vectors into an empty folder; returns their entries, but for `tells` and who agrees."""
     return {draft.name: _vector(draft, folder) for draft in drafts()}
 
 
@@ -37,28 +37,29 @@ def _vector(draft: Draft, folder: Path) -> dict[str, Any]:
     graph.parent.mkdir(parents=True, exist_ok=True)
     write_graph(draft.graph, graph)
     write_arrays(draft.inputs, found, arrays)
-    tells = []
-    for other in others(draft.graph, draft.contract):
-        try:
-            if not same(found, expected(draft.graph, other, draft.inputs, draft.name)[0]):
-                tells.append(_change(draft.contract, other))
-        except SnnDeployError:
-            # this graph cannot be read so
-            continue
     return {
         "about": draft.about,
         "contract": draft.contract.unusual(),
         "relies": list(relied(draft.graph)),
-        "tells": tells,
         "exact": dyadic(found),
         "margin": None if np.isinf(margin) else round(margin, 9),
         "sha256": {"nir": sha256(graph), "npz": sha256(arrays)},
     }
 
 
-def _change(own: Contract, other: Contract) -> str:
-    mine, theirs = own.as_dict(), other.as_dict()
-    return ", ".join(f"{name} {theirs[name]}" for name in mine if mine[name] != theirs[name])
+def tells(draft: Draft) -> list[str]:
+    """The readings, one choice away from the vector's own, that give something else on it."""
+    found, _ = expected(draft.graph, draft.contract, draft.inputs, draft.name)
+    told = []
+    for other in others(draft.graph, draft.contract):
+        try:
+            answer, _ = expected(draft.graph, other, draft.inputs, draft.name)
+        except SnnDeployError:
+            # this graph cannot be read so
+            continue
+        if not same(found.outputs, answer.outputs):
+            told.append(difference(draft.contract, other))
+    return told
 
 
 def write(folder: Path, entries: Mapping[str, dict[str, Any]], agreed: Mapping[str, Agreement], who: Any) -> None:
@@ -82,6 +83,7 @@ def main(folder: Path = FOLDER, say: Callable[[str], None] = lambda text: None) 
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir()
     entries = vectors(fresh)
+    entries = {draft.name: {**entries[draft.name], "tells": tells(draft)} for draft in drafts()}
     unsaid: Agreement = {"status": "self-defined", "agreed": {}}
     write(fresh, entries, dict.fromkeys(entries, unsaid), {})
     write(fresh, entries, agreement(fresh, say), described())

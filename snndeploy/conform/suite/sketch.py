@@ -80,11 +80,14 @@ def linear(weight: Any, bias: Any = None) -> Node:
     return Node("Affine", {"weight": weight, "bias": np.asarray(bias, np.float64)})
 
 
-def neuron(kind: str, shape: int | tuple[int, ...], dt: float = DT, **values: Any) -> Node:
+def neuron(kind: str, shape: int | tuple[int, ...], dt: float = DT, ease: float = 1.0, **values: Any) -> Node:
     """A neuron node. tau, tau_mem and tau_syn are in steps; r and w_in are such that gains are 1 if nothing is said.
 
     For LI and LIF r is 1 if nothing is said, as the input is then scaled by dt/tau, and importers that know no r agree.
+    The threshold is about 1/ease, an odd multiple of 1/512.
     """
+    if ease != 1:
+        values["theta"] = (int(512 / ease) | 1) / 512
     full: dict[str, Array] = {name: np.broadcast_to(np.asarray(v, float), shape) for name, v in values.items()}
     one = np.ones(shape)
     fields: dict[str, Array] = {}

@@ -2,10 +2,10 @@
 
 | verdict | meaning |
 |---|---|
-| states | the same outputs, and the same states in every step; exact, where the vector is exact in float32 |
-| spikes | the same outputs in every step |
+| state-identical | the same outputs, and the same states in every step; exact, where the vector is exact in float32 |
+| spike-identical | the same outputs in every step |
 | lag | the same outputs, all the same number of steps late (or early, if negative) |
-| differs | some bins differ, whatever the lag |
+| different | some bins differ, whatever the lag |
 | refused | the backend raised an exception |
 | malformed | what it gave is not (time, batch, *neurons) of numbers |
 | timeout, crashed | it did not end in time; its process died |
@@ -25,11 +25,11 @@ import numpy as np
 from snndeploy.conform.suite.case import Case
 from snndeploy.network.arrays import Array
 
-Kind = Literal["states", "spikes", "lag", "differs", "refused", "malformed", "timeout", "crashed"]
+Kind = Literal["state-identical", "spike-identical", "lag", "different", "refused", "malformed", "timeout", "crashed"]
 # float32 arithmetic in any order stays within it on the vectors, whose decays are not that slow
 TOLERANCE = 2e-5
 LAGS = 8
-PASSING = ("states", "spikes")
+PASSING = ("state-identical", "spike-identical")
 
 
 @dataclass(frozen=True)
@@ -81,14 +81,15 @@ class Verdict:
 
     def __str__(self) -> str:
         match self.kind:
-            case "states":
+            case "state-identical":
                 return "spikes and states are the same"
-            case "spikes":
+            case "spike-identical":
                 note = f", states {self.states}" if self.states == "differ" else ""
                 return f"spikes are the same{note}"
             case "lag":
-                return f"the same, {self.lag} steps late"
-            case "differs":
+                steps = f"{abs(self.lag)} step{'s' * (abs(self.lag) > 1)}"
+                return f"the same, {steps} {'late' if self.lag > 0 else 'early'}"
+            case "different":
                 text = f"{self.differing:.1%} of the bins differ; first {self.first}"
                 return f"{text}; it is the reading with {self.reading}" if self.reading else text
         return f"{self.kind}: {self.reason}"
@@ -136,7 +137,7 @@ def judge(case: Case, found: Any) -> Verdict:
     lag = _lag(wanted, arrays)
     if lag:
         return Verdict("lag", differing, lag, first)
-    return Verdict("differs", differing, 0, first)
+    return Verdict("different", differing, 0, first)
 
 
 def _arrays(given: Mapping[str, Any], wanted: Mapping[str, Array]) -> tuple[dict[str, Array], str]:
@@ -171,7 +172,7 @@ def _differs(wanted: Array, found: Array) -> Array:
 
 
 def _is_spikes(wanted: Array) -> bool:
-    return wanted.dtype.kind == "i" and bool(((wanted == 0) | (wanted == 1)).all())
+    return wanted.dtype.kind in "bi" and bool(((wanted == 0) | (wanted == 1)).all())
 
 
 def _first(parts: Mapping[str, tuple[Array, Array, Array]]) -> Divergence | None:
@@ -182,6 +183,13 @@ def _first(parts: Mapping[str, tuple[Array, Array, Array]]) -> Divergence | None
             at = tuple(int(n) for n in where[0])
             best = Divergence(name, at[0], at[1], at[2:], float(wanted[at]), float(found[at]))
     return best
+
+
+def same(wanted: Mapping[str, Array], found: Any) -> bool:
+    """The same outputs."""
+    given = found if isinstance(found, Mapping) else {next(iter(wanted)): found}
+    arrays, problem = _arrays(given, wanted)
+    return not problem and not any(_differs(wanted[name], arrays[name]).any() for name in wanted)
 
 
 def _lag(wanted: Mapping[str, Array], found: Mapping[str, Array]) -> int:
@@ -215,8 +223,8 @@ def _states(case: Case, answer: Answer) -> Verdict:
         if not held.keys() >= wanted.keys():
             equal = False
     if not given:
-        return Verdict("spikes")
+        return Verdict("spike-identical")
     first = _first(parts)
     if first is not None:
-        return Verdict("spikes", first=first, states="differ")
-    return Verdict("states" if equal else "spikes", states="equal" if equal else "close")
+        return Verdict("spike-identical", first=first, states="differ")
+    return Verdict("state-identical" if equal else "spike-identical", states="equal" if equal else "close")

@@ -12,8 +12,10 @@ import pytest
 
 from snndeploy.conform.suite import generate
 from snndeploy.conform.suite.case import every, manifest
+from snndeploy.conform.suite.families import drafts
 from snndeploy.conform.suite.files import FOLDER, NIR, sha256
 from snndeploy.conform.suite.plain import plain
+from snndeploy.conform.suite.readings import CHOICES
 
 LIMIT = 3_000_000
 # right, and refused by the checks of nir 1.0.8: channels of a group, kernels that are not square
@@ -42,8 +44,32 @@ def test_the_script_writes_the_same_bytes(fresh):
     held = manifest()["vectors"]
     assert list(held) == list(entries)
     for name, entry in entries.items():
-        said = {key: value for key, value in held[name].items() if key not in ("status", "agreed")}
+        said = {key: value for key, value in held[name].items() if key not in ("status", "agreed", "tells")}
         assert said == json.loads(json.dumps(entry)), name
+
+
+def test_what_a_vector_tells_is_measured():
+    held = manifest()["vectors"]
+    for draft in list(drafts())[::9]:
+        assert generate.tells(draft) == held[draft.name]["tells"], draft.name
+
+
+def test_every_choice_is_told_by_some_vector():
+    told = {word for case in every() for word in case.tells}
+    for name, values in CHOICES.items():
+        for value in values[1:]:
+            assert f"{name} {value}" in told, f"no vector tells {name} {value}"
+
+
+def test_outputs_are_neither_empty_nor_full():
+    """But for the vectors that are about silence and about firing always."""
+    for case in every():
+        values = np.concatenate([array.ravel() for array in case.expected.outputs.values()])
+        if case.name.split("/")[-1] in ("empty", "silent", "longer-than-the-run"):
+            assert not values.any()
+        elif case.name.split("/")[-1] not in ("firing", "one-step"):
+            assert 0.004 < (values != 0).mean() <= 1
+            assert len(set(values)) > 1, case.name
 
 
 def test_every_file_has_its_hash():

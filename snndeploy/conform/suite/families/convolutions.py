@@ -43,7 +43,8 @@ def drafts() -> Iterator[Draft]:
     for kind, cases in (("Conv1d", LINES), ("Conv2d", PLANES)):
         for case, (about, channels, kernel, size, settings) in cases.items():
             name = f"{kind.lower()}/standard/{case}"
-            weight = 2 * weights(name, *channels, *kernel, low=-6, high=18)
+            weight = weights(name, *channels, *kernel, low=-6, high=18)
+            weight *= 2 if weight[0].size > 6 else 4
             node = conv(kind, weight, size, **settings)
             shape = (channels[1] * settings.get("groups", 1), *size)
             out = _out(node.fields, shape)

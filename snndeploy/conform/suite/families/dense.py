@@ -70,9 +70,9 @@ def _shapes() -> Iterator[Draft]:
     yield Draft(name, about, chain((2, 3), steps), {"input": spikes(name, STEPS, BATCH, 2, 3)})
     name = "flatten/standard/some-axes"
     about = "the last two of three axes: (2, 2, 2) becomes (2, 4)"
-    graph = chain((2, 2, 2), [("flatten", flat(1, 2, (2, 2, 2))), ("lif", neuron("LIF", (2, 4), r=2.5))])
+    graph = chain((2, 2, 2), [("flatten", flat(1, 2, (2, 2, 2))), ("lif", neuron("LIF", (2, 4), ease=2.5))])
     yield Draft(name, about, graph, {"input": spikes(name, STEPS, BATCH, 2, 2, 2, rate=0.6)})
     name = "flatten/standard/negative-axes"
     about = "axes counted from the end: (2, 2, 2) becomes (2, 4)"
-    graph = chain((2, 2, 2), [("flatten", flat(-2, -1, (2, 2, 2))), ("lif", neuron("LIF", (2, 4), r=2.5))])
+    graph = chain((2, 2, 2), [("flatten", flat(-2, -1, (2, 2, 2))), ("lif", neuron("LIF", (2, 4), ease=2.5))])
     yield Draft(name, about, graph, {"input": spikes(name, STEPS, BATCH, 2, 2, 2, rate=0.6)})

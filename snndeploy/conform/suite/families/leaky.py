@@ -45,17 +45,21 @@ def _inputs() -> Iterator[Draft]:
         "counts": ("several events of one axon in a step", _counts(), 1.0),
         "real": ("input of real numbers", rng_of("real").integers(-32, 64, (STEPS, BATCH, 3)) / 16, 1.0),
         "one-step": ("T = 1", np.ones((1, BATCH, 3), np.int64), 2.5),
-        "batch": ("seven samples that have nothing to do with each other", spikes("batch", STEPS, 7, 3), 2.5),
+        "batch": (
+            "seven samples, none of which begins where another ended",
+            spikes("batch", STEPS, 7, 3, rate=0.7),
+            1.5,
+        ),
     }
     for case, (about, x, weight) in kinds.items():
         graph = chain((3,), [("linear", linear(weight * np.eye(3))), ("lif", lattice if case == "ties" else lif)])
         yield Draft(f"lif/standard/{case}", about, graph, {"input": x})
     name = "lif/standard/bare"
     yield Draft(
-        name, "no weights", chain((3,), [("lif", neuron("LIF", 3, r=2.5))]), {"input": spikes(name, STEPS, BATCH, 3)}
+        name, "no weights", chain((3,), [("lif", neuron("LIF", 3, ease=2.5))]), {"input": spikes(name, STEPS, BATCH, 3)}
     )
     name = "lif/standard/several-axes"
-    graph = chain((2, 3), [("lif", neuron("LIF", (2, 3), r=2.5))])
+    graph = chain((2, 3), [("lif", neuron("LIF", (2, 3), ease=2.5))])
     yield Draft(name, "neurons of shape (2, 3)", graph, {"input": spikes(name, STEPS, BATCH, 2, 3)})
 
 

@@ -65,7 +65,7 @@ def _ways() -> Iterator[Draft]:
     name = "loop/standard/direct"
     nodes: dict[str, Any] = {
         "input": ends("Input", (3,)),
-        "lif": neuron("LIF", 3, r=1.5),
+        "lif": neuron("LIF", 3, ease=1.5),
         "output": ends("Output", (3,)),
     }
     about = "an edge from the neuron to itself, without a node between"
@@ -73,7 +73,7 @@ def _ways() -> Iterator[Draft]:
     name = "loop/standard/delay"
     nodes = {
         "input": ends("Input", (3,)),
-        "lif": neuron("LIF", 3, r=2.5),
+        "lif": neuron("LIF", 3, ease=2.5),
         "delay": Node("Delay", {"delay": np.full(3, 2 * DT)}),
         "rec": linear(-1.5 * EYE),
         "output": ends("Output", (3,)),
@@ -84,7 +84,7 @@ def _ways() -> Iterator[Draft]:
     name = "loop/standard/convolution"
     nodes = {
         "input": ends("Input", (1, 4, 4)),
-        "lif": neuron("LIF", (1, 4, 4), r=2.5),
+        "lif": neuron("LIF", (1, 4, 4), ease=2.5),
         "rec": conv("Conv2d", weights(name, 1, 1, 3, 3, low=-12, high=12), (4, 4), padding=1),
         "output": ends("Output", (1, 4, 4)),
     }
@@ -93,7 +93,7 @@ def _ways() -> Iterator[Draft]:
     name = "loop/standard/two-ways"
     nodes = {
         "input": ends("Input", (3,)),
-        "lif": neuron("LIF", 3, r=2.5),
+        "lif": neuron("LIF", 3, ease=2.5),
         "a": linear(weights(name, 3, 3)),
         "b": linear(-weights(f"{name} b", 3, 3)),
         "output": ends("Output", (3,)),
@@ -110,7 +110,7 @@ def _two() -> Iterator[Draft]:
     def nodes(late: float = 0.0) -> dict[str, Any]:
         found: dict[str, Any] = {
             "input": ends("Input", (3,)),
-            "a": neuron("LIF", 3, r=2.5),
+            "a": neuron("LIF", 3, ease=2.5),
             "there": linear(there),
             "b": neuron("LIF", 2),
             "back": linear(back),

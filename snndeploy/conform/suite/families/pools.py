@@ -24,7 +24,7 @@ def drafts() -> Iterator[Draft]:
             node = pool(kind, kernel, stride, padding)
             sides = zip(*(node.array(field) for field in ("kernel_size", "stride", "padding")), strict=True)
             size = [(SIDE + 2 * int(p) - int(k)) // int(s) + 1 for k, s, p in sides]
-            graph = chain((2, SIDE, SIDE), [("pool", node), ("lif", neuron("LIF", (2, *size), r=scale))])
+            graph = chain((2, SIDE, SIDE), [("pool", node), ("lif", neuron("LIF", (2, *size), ease=scale))])
             yield Draft(name, about, graph, {"input": spikes(name, STEPS, BATCH, 2, SIDE, SIDE)})
     name = "sumpool2d/standard/readout"
     graph = chain((1, 4, 4), [("pool", pool("SumPool2d", 2))], (1, 2, 2))

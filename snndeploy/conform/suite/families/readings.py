@@ -31,8 +31,8 @@ def drafts() -> Iterator[Draft]:
         for contract in contracts:
             head = f"{kind.lower()}/{contract.reading}"
             about = "strong drive: ties, spikes in consecutive steps, membranes far above the threshold"
-            graph = chain((4,), [("lif", neuron(kind, 4, theta=1, **({"r": 2} if kind == "LIF" else {})))])
-            yield Draft(f"{head}/edges", about, graph, {"input": edges()}, contract)
+            graph = chain((4,), [("lif", neuron(kind, 4, theta=1))])
+            yield Draft(f"{head}/edges", about, graph, {"input": edges() * (2 if kind == "LIF" else 1)}, contract)
             name = f"{head}/random"
             weight = weights(f"{kind} random", 4, 3, low=-8, high=28) * (2 if kind == "LIF" else 1)
             theta = 1.0 if contract.comparator == ">=" else THETA

@@ -92,10 +92,10 @@ def _sums() -> Iterator[Draft]:
     yield Draft("graph/standard/merge", "a Linear and an Affine into one neuron: the bias counts once", graph, X)
     nodes = {
         "input": ends("Input", (3,)),
-        "left": neuron("LIF", 3, r=2.5),
-        "right": neuron("LIF", 3, r=3),
+        "left": neuron("LIF", 3, ease=2.5),
+        "right": neuron("LIF", 3, ease=3),
         "late": Node("Delay", {"delay": np.full(3, 2 * DT)}),
-        "join": neuron("LIF", 3, r=2.25),
+        "join": neuron("LIF", 3, ease=2.25),
         "output": ends("Output", (3,)),
     }
     graph = joined(nodes, "input->left->join->output", "input->right->late->join")
@@ -133,7 +133,7 @@ def _subgraphs() -> Iterator[Draft]:
     recurrent = joined(
         {
             "input": ends("Input", (3,)),
-            "lif": neuron("LIF", 3, r=2.5),
+            "lif": neuron("LIF", 3, ease=2.5),
             "rec": linear(weights("sub", 3, 3, low=-16, high=16)),
             "output": ends("Output", (3,)),
         },

@@ -28,10 +28,10 @@ def drafts() -> Iterator[Draft]:
     }
     for case, (about, late, length) in cases.items():
         name = f"delay/standard/{case}"
-        graph = chain((3,), [("delay", _late(late)), ("lif", neuron("LIF", 3, r=2.5))])
+        graph = chain((3,), [("delay", _late(late)), ("lif", neuron("LIF", 3, ease=2.5))])
         yield Draft(name, about, graph, {"input": spikes(name, length, BATCH, 3)})
     name = "delay/standard/two-in-a-row"
-    graph = chain((3,), [("first", _late(1)), ("second", _late(2)), ("lif", neuron("LIF", 3, r=2.5))])
+    graph = chain((3,), [("first", _late(1)), ("second", _late(2)), ("lif", neuron("LIF", 3, ease=2.5))])
     yield Draft(name, "delays add up", graph, {"input": spikes(name, STEPS, BATCH, 3)})
     name = "delay/standard/behind-a-bias"
     affine = linear(weights(name, 2, 2), [1.5, 2.5])
@@ -40,7 +40,7 @@ def drafts() -> Iterator[Draft]:
     yield Draft(name, about, graph, {"input": spikes(name, STEPS, BATCH, 2)})
     name = "delay/standard/between-neurons"
     steps = [
-        ("first", neuron("LIF", 3, r=2.5)),
+        ("first", neuron("LIF", 3, ease=2.5)),
         ("delay", _late(2)),
         ("linear", linear(2 * weights(name, 2, 3, low=4))),
         ("second", neuron("LIF", 2)),
@@ -62,6 +62,6 @@ def _thresholds() -> Iterator[Draft]:
     about = "it remembers nothing: a spike wherever this step's sum is above it"
     yield Draft(name, about, chain((4,), steps), {"input": spikes(name, STEPS, BATCH, 4)})
     name = "threshold/standard/behind-a-membrane"
-    steps = [("li", neuron("LI", 3, r=2.5)), ("threshold", neuron("Threshold", 3, theta=0.75))]
+    steps = [("li", neuron("LI", 3)), ("threshold", neuron("Threshold", 3, theta=155 / 512))]
     about = "LI and Threshold: a neuron that no spike resets"
     yield Draft(name, about, chain((3,), steps), {"input": spikes(name, STEPS, BATCH, 3)})
