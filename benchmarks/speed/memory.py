@@ -1,6 +1,7 @@
-"""Most memory that a run takes beside its input, in a process of its own: T = 10,000 and a tenth of it.
+"""Most memory that a run takes beside its input, in a process of its own: T = 10,000 and a tenth of it; and that of a
+training step over T = 1,000, with and without pieces of time that are computed again.
 
-python benchmarks/speed/memory.py STEPS BATCH
+python benchmarks/speed/memory.py STEPS BATCH [PIECE]
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 BATCH, LONG = 4, 10_000
+# steps of a training step, and of the pieces that are computed again
+TRAINED, PIECE = 1_000, 25
 # bytes that the engine is given
 BUDGET = 512 * 2**20
 
@@ -59,19 +62,56 @@ def measured(steps: int, batch: int) -> int:
     return watch.extra
 
 
+def training(steps: int, batch: int, piece: int) -> int:
+    """Bytes beyond the input's, of forward and backward with all steps at once; piece: 0: nothing is computed again."""
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+    import torch
+    from speed.csnn import images
+
+    from snndeploy import models
+    from snndeploy.train.forwards import accelerated, forward_of
+    from snndeploy.train.losses import LOSSES
+    from snndeploy.train.settings import Settings
+
+    x = torch.from_numpy(images(steps, batch)[0])
+    module, how = models.load("mnist_csnn").build(), Settings(recompute=piece, accelerate=True)
+    first, labels = {"input": x[:8].float()}, torch.arange(batch) % 10
+    fast, _ = accelerated(forward_of(module, first, how), first, labels, how)
+    module.train()
+    floats = x.float()
+    with Watch() as watch:
+        LOSSES["rate"].of(fast.unrolled({"input": floats}).output, labels, how.scale).backward()
+    return watch.extra
+
+
+def alone(*arguments: int) -> float:
+    """MiB, in a process of its own."""
+    command = [sys.executable, "-W", "ignore", __file__, *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return float(json.loads(done.stdout)) / 2**20
+
+
 def rows(settings: Any) -> list[Any]:
     from speed.row import Row
 
     long = 40 if settings.quick else LONG
     found = {}
     for steps in (long // 10, long):
-        command = [sys.executable, "-W", "ignore", __file__, str(steps), str(BATCH)]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
-        found[steps] = json.loads(done.stdout) / 2**20
+        found[steps] = alone(steps, BATCH)
     few = f"{found[long // 10]:.0f} MiB at T = {long // 10:,}"
     what = f"mnist_csnn, T = {long:,}, batch {BATCH}: most memory beside the input, integer engine ({few})"
-    return [Row("memory", what, "MiB", found[long], BUDGET / 2**20)]
+    steps, piece = (8, 4) if settings.quick else (TRAINED, PIECE)
+    whole, again = alone(steps, BATCH, 0), alone(steps, BATCH, piece)
+    told = (
+        f"training step of mnist_csnn, T = {steps:,}, batch {BATCH}: most memory with recompute={piece}, beside without"
+    )
+    note = f"without {whole:,.0f} MiB, with recompute={piece} {again:,.0f} MiB"
+    return [
+        Row("memory", what, "MiB", found[long], BUDGET / 2**20),
+        Row("memory training", f"{told}, of that without", "x", again / max(1e-9, whole), 0.5, note=note),
+    ]
 
 
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps(measured(*map(int, sys.argv[1:]))))
+    given = list(map(int, sys.argv[1:]))
+    sys.stdout.write(json.dumps(training(*given) if len(given) > 2 else measured(*given)))

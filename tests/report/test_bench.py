@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-ROWS = {"csnn": 3, "nmnist": 3, "recurrent": 4, "training": 6, "scaling": 4, "memory": 1, "onnx": 4, "gpu": 1}
+ROWS = {"csnn": 3, "nmnist": 3, "recurrent": 4, "training": 9, "scaling": 4, "memory": 2, "onnx": 4, "gpu": 5}
 KEYS = set("name what unit value goal bound times points compared differing note met".split())
 
 
