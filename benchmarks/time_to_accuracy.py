@@ -1,7 +1,7 @@
 """How long `models/mnist_csnn.py` trains on MNIST until it is right on 97 % of the test digits, with and without
 acceleration.
 
-    python benchmarks/time_to_accuracy.py [--steps 25] [--threads 2] [--every 20] [--limit 600]
+    python benchmarks/time_to_accuracy.py [--steps 25] [--threads 2] [--every 50] [--limit 2000]
     python benchmarks/time_to_accuracy.py --report
 
 Leaky neurons (decay 0.5), fast sigmoid of slope 25, rate loss, Adam, batch 128, evenly spaced spikes, one seed,
@@ -26,7 +26,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-GOAL, BATCH, LR, SEED, BETA, SLOPE = 0.97, 128, 1e-3, 0, 0.5, 25
+GOAL, BATCH, LR, SEED, BETA, SLOPE = 0.97, 128, 2e-3, 0, 0.5, 25
 WAYS = {"loop": "snnTorch's own loop", "accelerated": "accelerated"}
 DOCS = Path(__file__).resolve().parents[1] / "docs" / "time_to_accuracy.json"
 
@@ -146,8 +146,8 @@ def main() -> None:
     parser.add_argument("--steps", type=int, action="append", help="of a digit; 25 and 100 if left out")
     parser.add_argument("--way", choices=WAYS, action="append", help="both if left out")
     parser.add_argument("--threads", type=int, default=min(2, os.cpu_count() or 1))
-    parser.add_argument("--every", type=int, default=20, help="updates between two evaluations")
-    parser.add_argument("--limit", type=int, default=600, help="updates after which a run ends")
+    parser.add_argument("--every", type=int, default=50, help="updates between two evaluations")
+    parser.add_argument("--limit", type=int, default=2000, help="updates after which a run ends")
     parser.add_argument("--folder", type=Path, default=Path("build/time_to_accuracy"))
     parser.add_argument("--report", action="store_true", help="only write what is known")
     given = parser.parse_args()

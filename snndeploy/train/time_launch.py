@@ -24,7 +24,8 @@ def pool(threads: int) -> ThreadPoolExecutor:
 
 
 def shared(kernel: Callable[..., None], steps: int, cells: int, *args: Any) -> None:
-    """The kernel over all cells, by torch's number of threads where that is worth it."""
+    """The kernel over all cells, by torch's number of threads where that is worth it; its arrays are flattened."""
+    args = (steps, cells, *(each.view(-1).numpy() for each in args))
     threads = min(torch.get_num_threads(), -(-cells // BLOCK)) if steps * cells >= SHARED else 1
     if threads < 2:
         kernel(0, cells, *args)
@@ -45,15 +46,14 @@ class OnCpu:
     def forward(
         plan: Plan, x: Tensor, fed: Tensor, numbers: Tensor, state: Tensor, s: Tensor, v: Tensor, kept: Sequence[Tensor]
     ) -> None:
-        given = [each.numpy() for each in (x, fed, numbers, state, s, v, *kept)]
-        shared(time_numba.compiled(plan).forward, len(x), x.shape[1], *given)
+        shared(time_numba.compiled(plan).forward, len(x), x.shape[1], x, fed, numbers, state, s, v, *kept)
 
     @staticmethod
     def backward(
         plan: Plan, of_s: Tensor, of_emitted: Tensor, sharp: Tensor, numbers: Tensor, of_state: Tensor,
         of_numbers: Tensor, of_x: Tensor, kept: Sequence[Tensor],
     ) -> None:  # fmt: skip
-        given = [each.numpy() for each in (of_s, of_emitted, sharp, numbers, of_state, of_numbers, of_x, *kept)]
+        given = (of_s, of_emitted, sharp, numbers, of_state, of_numbers, of_x, *kept)
         shared(time_numba.compiled(plan).backward, len(of_x), of_x.shape[1], *given)
 
 

@@ -18,8 +18,8 @@ from snndeploy.engines.torch.kernels.modules import load
 from snndeploy.engines.torch.kernels.numba_source import operation
 from snndeploy.engines.torch.kernels.options import Leaves, Options, numbers, states
 from snndeploy.network.registers import STATE_MAX
+from snndeploy.train.time_numba import version
 
-BLOCK = 1024
 # what a surrogate makes of x = (p - theta) / theta, by its name in `train.surrogate`
 SHARP = {
     "fast_sigmoid": "ONE / ((ONE + slope * abs(x)) * (ONE + slope * abs(x)))",
@@ -54,23 +54,21 @@ MODULE = Template("""\
 import numpy as np
 from numba import njit
 
-BLOCK = np.uint64($block)
+from snndeploy.train.time_blocks import BLOCK, gather, scatter
+
+# $version
 ONE, NIL, HALF_PI = np.float32(1), np.float32(0), np.float32(1.5707963267948966)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def forward(low, high, steps, batch, size, first, onset, shift, y, numbers, state, out, p, pending):
+    cells = np.uint64(batch) * np.uint64(size)
     work = np.empty($width * BLOCK, np.int32)
     for b in range(np.uint64(low), np.uint64(high)):
         for begin in range(np.uint64(0), np.uint64(size), BLOCK):
             count = min(BLOCK, np.uint64(size) - begin)
-            for k in range(np.uint64($numbers)):
-                for n in range(count):
-                    work[k * BLOCK + n] = numbers[k * np.uint64(size) + begin + n]
-            for k in range(np.uint64($states)):
-                own = (k * np.uint64(batch) + b) * np.uint64(size) + begin
-                for n in range(count):
-                    work[(k + np.uint64($numbers)) * BLOCK + n] = state[own + n]
+            gather(work, 0, $numbers, numbers, np.uint64(size), begin, count)
+            gather(work, $numbers, $states, state, cells, b * np.uint64(size) + begin, count)
             for t in range(np.uint64(steps)):
                 biased = first + np.int64(t) >= onset
                 row = (t * np.uint64(batch) + b) * np.uint64(size) + begin
@@ -82,35 +80,25 @@ def forward(low, high, steps, batch, size, first, onset, shift, y, numbers, stat
                         work[$drive + n] = np.int32(np.int64(y[row + n]) >> -shift)
                 for n in range(count):
 $step
-            for k in range(np.uint64($states)):
-                own = (k * np.uint64(batch) + b) * np.uint64(size) + begin
-                for n in range(count):
-                    state[own + n] = work[(k + np.uint64($numbers)) * BLOCK + n]
+            scatter(work, $numbers, $states, state, cells, b * np.uint64(size) + begin, count)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def backward(low, high, steps, batch, size, first, onset, unit, slope, given, numbers, p, pending, held, of_y):
+    cells = np.uint64(batch) * np.uint64(size)
     work = np.empty(7 * BLOCK, np.float32)
     for b in range(np.uint64(low), np.uint64(high)):
         for begin in range(np.uint64(0), np.uint64(size), BLOCK):
             count = min(BLOCK, np.uint64(size) - begin)
-            for k in range(np.uint64(3)):
-                for n in range(count):
-                    work[k * BLOCK + n] = numbers[k * np.uint64(size) + begin + n]
-            for k in range(np.uint64(4)):
-                own = (k * np.uint64(batch) + b) * np.uint64(size) + begin
-                for n in range(count):
-                    work[(k + np.uint64(3)) * BLOCK + n] = held[own + n]
+            gather(work, 0, 3, numbers, np.uint64(size), begin, count)
+            gather(work, 3, 4, held, cells, b * np.uint64(size) + begin, count)
             for back in range(np.uint64(steps)):
                 t = np.uint64(steps) - np.uint64(1) - back
                 biased = ONE if first + np.int64(t) >= onset else NIL
                 row = (t * np.uint64(batch) + b) * np.uint64(size) + begin
                 for n in range(count):
 $back
-            for k in range(np.uint64(4)):
-                own = (k * np.uint64(batch) + b) * np.uint64(size) + begin
-                for n in range(count):
-                    held[own + n] = work[(k + np.uint64(3)) * BLOCK + n]
+            scatter(work, 3, 4, held, cells, b * np.uint64(size) + begin, count)
 """)
 
 
@@ -171,7 +159,7 @@ def source(of: Kernel) -> str:
 
     own, held = len(numbers(of.options)), len(states(of.options))
     return MODULE.substitute(
-        block=BLOCK,
+        version=version(),
         numbers=own,
         states=held,
         width=f"np.uint64({own + held + 1})",
