@@ -697,6 +697,7 @@ def report(
     labels: Any = None,
     engines: str | Iterable[str] = "all",
     placement: Placement | None = None,
+    target: str | Target | None = None,
     budget: bool = True,
     samples: int = 4,
     title: str = "",
@@ -709,7 +710,8 @@ def report(
         network: of either form. integers: what `quantize` made of it, to be compared with it.
         data: (time, batch, *shape) input. labels: class of each sample (batch,), for accuracies.
         engines: as for `verify`.
-        placement: of `place`, for the map of cores.
+        placement: of `place`, for the map of cores. target: that it is on, for the traffic between them; without a
+            placement, the integers are placed on it.
         budget: attribute what quantising costs to its parts; needs `integers`.
         samples: how many, from the first on, have their spikes on the page; 10^6 spikes at most.
 
@@ -728,10 +730,13 @@ def report(
     check_output(path)
     if integers is not None and network.form == "float":
         network = encoded_as(network, integers)
+    chip = None if target is None else _target(target)
+    if chip is not None and placement is None:
+        placement = place(network if integers is None else integers, chip)
     tell = progress or (lambda done, total, text=None: None)
-    found = collect(
-        network, _events(network, data), integers, labels, engines, placement, budget, samples, title, progress=tell
-    )
+    events = _events(network, data)
+    shown: dict[str, Any] = {"budget": budget, "samples": samples, "title": title}
+    found = collect(network, events, integers, labels, engines, placement, chip, **shown, progress=tell)
     write_page(found, path)
     return found
 

@@ -47,7 +47,6 @@ def report(
     if samples is not None:
         given, classes = first_samples(given, samples), None if classes is None else classes[:samples]
     with progress("report", json) as update, inputs_of(data):
-        placement = None if target is None else verbs.place(networks[-1], target)
         found = verbs.report(
             networks[0],
             given,
@@ -55,7 +54,7 @@ def report(
             integers=networks[1] if len(networks) > 1 else None,
             labels=classes,
             engines="all" if engines == "all" else opt.words(engines),
-            placement=placement,
+            target=target,
             budget=budget,
             samples=shown,
             title=title or " and ".join(model.name for model in models),

@@ -12,6 +12,7 @@ from snndeploy.network import Decision, Dense, Input, Network, Population, Proje
 from snndeploy.report.html.collect import collect
 from snndeploy.report.html.content import Content, Layer, Raster
 from snndeploy.report.html.spikes import raster
+from snndeploy.targets import load
 
 HOSTILE = (
     "<script>window.hacked=1<script>",
@@ -44,7 +45,8 @@ def content(names: tuple[str, str, str] = ("one", "two", "out"), title: str = ""
     net, x = network(names), spikes()
     q = sd.quantize(net, "loihi2", x)
     labels = np.array([0, 1, 2, 0, 1, 2])
-    return collect(net, x, q, labels, ("reference", "torch"), sd.place(q, "loihi2"), samples=3, title=title)
+    chip = load("loihi2")
+    return collect(net, x, q, labels, ("reference", "torch"), sd.place(q, chip), chip, samples=3, title=title)
 
 
 def with_many(held: Content, steps: int = 5000, neurons: int = 2000, share: float = 0.1) -> Content:

@@ -3,6 +3,7 @@
 import base64
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
@@ -12,6 +13,7 @@ from pages import HOSTILE, content, network, spikes, total, with_many
 import snndeploy as sd
 from snndeploy import cli
 from snndeploy.errors import SnnDeployError
+from snndeploy.network import Decision, Input, Population, Reset, Rule
 from snndeploy.report.html import page
 from snndeploy.report.html.cores import core_map, letter
 from snndeploy.report.html.spikes import pair, raster
@@ -118,7 +120,7 @@ class Outline(HTMLParser):
 
     def __init__(self):
         super().__init__()
-        self.ids, self.outside, self.scripts, self.stack, self.void = [], [], 0, [], {"meta", "link", "input", "br"}
+        self.ids, self.outside, self.scripts, self.stack, self.void = [], [], 0, [], {"meta", "link", "input", "br", "img"}
 
     def handle_starttag(self, tag, attrs):
         named = dict(attrs)
@@ -214,6 +216,36 @@ def test_the_command(tmp_path, monkeypatch, capsys):
     assert cli.main(["report", "model.nir", "--data", "x.npz", "-o", "x.npz"]) == 2
     assert cli.main(["report", "none.nir", "--data", "x.npz", "-o", "r.html"]) == 2
     assert not (tmp_path / "r.html").exists()
+
+
+def test_a_network_without_spikes_of_its_own(tmp_path):
+    """A readout alone: nothing to draw, and nothing that breaks."""
+    net = network()
+    quiet = net.with_(
+        populations=(Population("read", (12,), Rule(0.9, None, reset=Reset("none"))),),
+        projections=(replace(net.projections[0], target="read", name="in->read"),),
+        outputs=("read",),
+        decision=Decision("read", "max-v"),
+    )
+    found = sd.report(quiet, spikes(2), tmp_path / "a.html", engines=("reference", "torch"))
+    assert not found.pairs
+    text = (tmp_path / "a.html").read_text("utf-8")
+    assert "raster" not in text.split("</style>")[1]
+
+
+def test_encoded_inputs(tmp_path):
+    """Real numbers that become events: the float network runs on the same events as the integers."""
+    net = network().with_(inputs=(Input("in", (6,), "real"),))
+    x = np.random.default_rng(0).random((40, 3, 6))
+    q = sd.quantize(net, "loihi2", x, encoding="rate")
+    found = sd.report(net, x, tmp_path / "a.html", integers=q, engines=("reference", "torch"))
+    assert found.agrees
+    assert found.budget is not None
+    held = np.repeat(x[:1], 40, axis=0)
+    q = sd.quantize(net, "loihi2", held, encoding="bias")
+    found = sd.report(net, held, tmp_path / "b.html", integers=q, engines=("reference",), samples=1)
+    assert found.budget is None
+    assert "No error budget: SD209" in (tmp_path / "b.html").read_text("utf-8")
 
 
 def test_one_network_alone(tmp_path):

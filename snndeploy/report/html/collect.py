@@ -16,13 +16,16 @@ from snndeploy.conform.tiers import Tolerances, at_least
 from snndeploy.conform.verification import Verification
 from snndeploy.conform.verify import verify
 from snndeploy.engines import Trace, run
-from snndeploy.errors import error
+from snndeploy.errors import SnnDeployError, error
 from snndeploy.network.digest import network_hash
 from snndeploy.network.inputs import as_inputs
 from snndeploy.network.network import Network
 from snndeploy.placement import Placement
+from snndeploy.placement.picture import picture
+from snndeploy.placement.traffic import traffic
 from snndeploy.report.html.content import Accuracy, Content, Pair
 from snndeploy.report.html.spikes import pair
+from snndeploy.targets import Target
 
 Progress = Callable[..., None]
 RECORD = ("spikes", "v")
@@ -38,6 +41,7 @@ def collect(
     labels: Any = None,
     engines: str | Iterable[str] = "all",
     placement: Placement | None = None,
+    target: Target | None = None,
     budget: bool = True,
     samples: int = 4,
     title: str = "",
@@ -49,6 +53,7 @@ def collect(
     Args:
         network: of either form. integers: the integer form of it, where it is a float one.
         data: (time, batch, *shape) events, which both take. labels: whole numbers (batch,).
+        target: that the placement is on, for the traffic between its cores.
         samples: how many, from the first on, have their spikes shown.
 
     Raises:
@@ -68,11 +73,15 @@ def collect(
     )
     first = {name: array[:, :samples] for name, array in as_inputs(network, data).items()}
     given = {each.name: first[each.name] for each in network.given}
-    pairs = tuple(_pairs(networks, found, given, allowed.jitter))
-    costs = None
+    pairs = tuple(each for each in _pairs(networks, found, given, allowed.jitter) if each.layers)
+    costs, notes = None, []
     if budget and integers is not None:
         progress(0, 1, "error budget")
-        costs = measure(network, integers, data, labels)
+        try:
+            costs = measure(network, integers, data, labels)
+        except SnnDeployError as problem:
+            notes = [f"No error budget: {each}" for each in problem.findings]
+    mesh = "" if placement is None or target is None else _mesh(networks[-1], given, placement, target)
     return Content(
         title or f"{network.inputs[0].name} → {', '.join(network.outputs)}",
         networks,
@@ -81,9 +90,17 @@ def collect(
         tuple(_accuracies(networks, found)),
         costs,
         placement,
+        mesh,
         _versions(),
         _hashes(networks, network, data, labels),
+        tuple(notes),
     )
+
+
+def _mesh(network: Network, given: Mapping[str, Any], placement: Placement, target: Target) -> str:
+    """The traffic between cores on the samples that are shown, as SVG."""
+    trace = run(network, given)
+    return picture(placement, traffic(network, placement.core_of, trace).between, target)
 
 
 def _told(progress: Progress, what: str) -> Progress:

@@ -103,6 +103,7 @@ class Content:
     Attributes:
         networks: by form, the float one first.
         verifications: of each network, in the same order.
+        mesh: the cores on their mesh with the traffic between them, an SVG document.
         versions: of packages. hashes: what of what.
         notes: what a reader should know.
     """
@@ -114,6 +115,7 @@ class Content:
     accuracies: tuple[Accuracy, ...] = ()
     budget: Budget | None = None
     placement: Placement | None = None
+    mesh: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
     hashes: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()

@@ -67,5 +67,5 @@ def _core(plan: Placement, number: int, x: float, y: float, names: list[str]) ->
         f"<g><title>{told}</title>"
         f'<rect {box} y="{y:.1f}" height="{CORE - 2}" class="core free"/>'
         f'<rect {box} y="{y + CORE - 2 - full:.1f}" height="{full:.1f}" class="core" fill="{COLOURS[rank % 8]}"/>'
-        f"{text(x + (CORE - 2) / 2, y + 14, letter(rank), 'middle')}</g>"
+        f"{text(x + (CORE - 2) / 2, y + 14, letter(rank), 'middle', 'on')}</g>"
     )

@@ -60,6 +60,7 @@ def html(content: Content) -> str:
         "curve": curve,
         "intervals": intervals(content.accuracies) if content.accuracies else "",
         "cores": None if content.placement is None else core_map(content.placement),
+        "mesh": base64.b64encode(content.mesh.encode("utf-8")).decode("ascii"),
         "placed": [] if content.placement is None else layers(content.placement),
         "most_cores": CORES,
         "letter": letter,
