@@ -120,7 +120,8 @@ class Outline(HTMLParser):
 
     def __init__(self):
         super().__init__()
-        self.ids, self.outside, self.scripts, self.stack, self.void = [], [], 0, [], {"meta", "link", "input", "br", "img"}
+        self.ids, self.outside, self.scripts, self.stack = [], [], 0, []
+        self.void = {"meta", "link", "input", "br", "img"}
 
     def handle_starttag(self, tag, attrs):
         named = dict(attrs)
