@@ -8,8 +8,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from torch import Tensor
-
 from snndeploy.train.batches import Batch, Source
 
 DEPTH = 2
@@ -22,7 +20,7 @@ def ahead(source: Source, batches: Iterator[Batch], device: Any) -> Iterator[Bat
     """
     if device.type != "cuda" or source.draws:
         return batches
-    return threaded(batches, Tensor.pin_memory)
+    return threaded(batches, lambda x: x.pin_memory())
 
 
 def threaded(batches: Iterator[Batch], change: Any) -> Iterator[Batch]:

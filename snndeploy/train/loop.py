@@ -85,8 +85,8 @@ def train(
     """Trains a module of snnTorch or Norse neurons in place.
 
     Args:
-        data: `Data`; (x, labels), x (time, sample, *shape) or a mapping by argument of forward; a torch Dataset of
-            (x, label), x (time, *shape); or a DataLoader.
+        data: `Data`; (x, labels), x (time, sample, *shape) or a mapping by argument of forward; `Recorded` events,
+            which become frames on the device; a torch Dataset of (x, label), x (time, *shape); or a DataLoader.
         how: the settings; single ones by name: epochs, batch, lr, ... (see `train.settings.Settings`).
         validation_data, test: as data; they choose the best epoch, and give the accuracy at the end.
         layout: "time-major" or "batch-major": of x, and of what a DataLoader gives.

@@ -15,6 +15,8 @@ from snndeploy.frontends.arguments import INPUT
 from snndeploy.network.arrays import Array
 from snndeploy.train.batches import Arrays, Source
 from snndeploy.train.data import Data
+from snndeploy.train.datasets.recorded import Recorded
+from snndeploy.train.event_batches import EventBatches
 from snndeploy.train.settings import Settings
 from snndeploy.train.streams import Items, Loader
 
@@ -31,7 +33,7 @@ class Sources:
 
 
 def sources_of(data: Any, how: Settings, layout: str | None, validation: Any = None, test: Any = None) -> Sources:
-    """Samples from `Data`, (inputs, labels), a torch Dataset or a DataLoader.
+    """Samples from `Data`, (inputs, labels), `Recorded` events, a torch Dataset or a DataLoader.
 
     Raises:
         SnnDeployError SD807: it is none of them, or the layout is not known. SD843: a sample or a label is bad.
@@ -53,6 +55,8 @@ def sources_of(data: Any, how: Settings, layout: str | None, validation: Any = N
 
 def source_of(data: Any, how: Settings, layout: str | None, order: int | None, where: str) -> Source:
     """One source; `order` is the seed of its order, or None."""
+    if isinstance(data, Recorded):
+        return EventBatches(data, how.batch, order, where)
     if isinstance(data, tuple) and len(data) == 2:
         inputs, labels = data
         named = inputs if isinstance(inputs, Mapping) else {INPUT: inputs}
@@ -77,7 +81,7 @@ def array_of(given: Any) -> Array:
 
 
 def _split(train: Source, how: Settings) -> tuple[Source, Source]:
-    if not isinstance(train, (Arrays, Items)):
+    if not isinstance(train, (Arrays, Items, EventBatches)):
         fix = "give validation data of their own, or a Dataset"
         raise error("SD807", "validation", "a stream cannot be split, for nothing says what is in it", fix)
     if not 0 < round(train.samples * how.validation) < train.samples:
