@@ -6,9 +6,10 @@ target may exceed what the integer arithmetic of `network/registers.py` can hold
 
 from __future__ import annotations
 
+import json
 import tomllib
 from pathlib import Path
-from typing import Annotated, Generic, Literal, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -249,13 +250,26 @@ class Target(_Part):
         return self
 
 
+# a file beside the shipped targets that is none: what a user starts from
+TEMPLATE = "template"
+
+
 def shipped() -> tuple[str, ...]:
     """Names of the targets that come with snndeploy."""
-    return tuple(sorted(path.stem for path in resources.folder("targets").glob("*.toml")))
+    found = (path.stem for path in resources.folder("targets").glob("*.toml"))
+    return tuple(sorted(name for name in found if name != TEMPLATE))
+
+
+def template(name: str) -> str:
+    """The text of a target to start from, named so: every field with what it means, and values to be replaced."""
+    text = (resources.folder("targets") / f"{TEMPLATE}.toml").read_text("utf-8")
+    return text.replace('name = "mine"', f"name = {json.dumps(name)}")
 
 
 def load(target: str | Path | Target) -> Target:
     """The target of that name, or of that file if the name ends in .toml or holds a path separator.
+
+    A file that says `base = "loihi2"` holds only what differs from that shipped target, field by field.
 
     Raises:
         SnnDeployError SD201: no such target; the shipped ones are listed. SD202: the file cannot be read or is not
@@ -271,8 +285,23 @@ def load(target: str | Path | Target) -> Target:
     else:
         fix = f"choose from {', '.join(shipped())}, or name a .toml file"
         raise error("SD201", f"target {text!r}", "there is no such target", fix)
+    data = _parsed(path, text)
+    base = data.pop("base", None)
+    if base is not None:
+        if base not in shipped():
+            fix = f"choose from {', '.join(shipped())}"
+            raise error("SD201", f"target {text!r}, base", f"there is no shipped target {base!r}", fix)
+        below = load(base).model_dump(mode="json", exclude_none=True)
+        data = {**below, **{key: _joined(below.get(key), value) for key, value in data.items()}}
     try:
-        data = tomllib.loads(path.read_text("utf-8"))
+        return Target.model_validate(data)
+    except ValidationError as problem:
+        raise SnnDeployError(_finding(text, each) for each in problem.errors(include_url=False)) from None
+
+
+def _parsed(path: Path, text: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
     except FileNotFoundError:
         fix = f"check the path; shipped targets: {', '.join(shipped())}"
         raise error("SD201", f"target {text!r}", "there is no such file", fix) from None
@@ -283,10 +312,11 @@ def load(target: str | Path | Target) -> Target:
             getattr(problem, "strerror", None) or str(problem),
             "see targets/loihi2.toml for the form",
         ) from None
-    try:
-        return Target.model_validate(data)
-    except ValidationError as problem:
-        raise SnnDeployError(_finding(text, each) for each in problem.errors(include_url=False)) from None
+
+
+def _joined(below: Any, value: Any) -> Any:
+    """A section over that of the base, field by field."""
+    return {**below, **value} if isinstance(below, dict) and isinstance(value, dict) else value
 
 
 def _finding(text: str, problem: object) -> Finding:

@@ -38,12 +38,12 @@ def by_boxes(study: Study, name: str, shape: Shape, many: float = inf) -> list[P
     """
     if len(shape) < 2:
         return by_channels(study, name, shape, many)
-    found = [box for parts in _halvings(shape[0]) for box in _boxes_of(study, name, shape, ceil(shape[0] / parts))]
+    found = [each for parts in _halvings(shape[0]) for each in _boxes_of(study, name, shape, ceil(shape[0] / parts))]
     if not found:
         return by_channels(study, name, shape, many)
-    largest = max(prod(box) for _, box in found)
-    _, box = min((heard / prod(box), box) for heard, box in found if prod(box) >= largest - largest // NEAR)
-    return [part for neurons in _boxes(shape, box) for part in _whole(study, name, neurons)]
+    largest = max(prod(size) for _, size in found)
+    _, chosen = min((heard / prod(size), size) for heard, size in found if prod(size) >= largest - largest // NEAR)
+    return [part for neurons in _boxes(shape, chosen) for part in _whole(study, name, neurons)]
 
 
 def runs(study: Study, name: str, order: Array, many: float) -> list[Part] | None:
@@ -100,21 +100,21 @@ def _halvings(channels: int) -> Iterator[int]:
     yield channels
 
 
-def _middle(shape: Shape, box: Shape) -> Array:
-    return _box(shape, (0, *((n - b) // 2 for n, b in zip(shape[1:], box[1:], strict=True))), box)
+def _middle(shape: Shape, size: Shape) -> Array:
+    return box(shape, (0, *((n - b) // 2 for n, b in zip(shape[1:], size[1:], strict=True))), size)
 
 
-def _box(shape: Shape, start: Shape, box: Shape) -> Array:
+def box(shape: Shape, start: Shape, size: Shape) -> Array:
     """Numbers of the neurons of a box, cut where the image ends."""
     found = np.zeros(1, np.int64)
-    for n, first, size in zip(shape, start, box, strict=True):
-        found = (found[:, None] * n + np.arange(first, min(n, first + size))).ravel()
+    for n, first, extent in zip(shape, start, size, strict=True):
+        found = (found[:, None] * n + np.arange(first, min(n, first + extent))).ravel()
     return found
 
 
-def _boxes(shape: Shape, box: Shape) -> Iterator[Array]:
-    for start in product(*(range(0, n, b) for n, b in zip(shape, box, strict=True))):
-        yield _box(shape, start, box)
+def _boxes(shape: Shape, size: Shape) -> Iterator[Array]:
+    for start in product(*(range(0, n, b) for n, b in zip(shape, size, strict=True))):
+        yield box(shape, start, size)
 
 
 def _boxes_of(study: Study, name: str, shape: Shape, channels: int) -> Iterator[tuple[int, Shape]]:
