@@ -242,6 +242,11 @@ class Target(_Part):
     time: Time | None = None
     power: Power | None = None
 
+    @property
+    def chips(self) -> int:
+        """Chips of the largest machine."""
+        return self.mesh.chips_x.value * self.mesh.chips_y.value * self.mesh.boards.value
+
     @model_validator(mode="after")
     def _every_core_has_a_tile(self) -> Target:
         if self.chip.cores.value > self.mesh.cores:

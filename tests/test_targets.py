@@ -125,3 +125,71 @@ def test_what_is_not_toml_is_refused(content, tmp_path):
         targets.load(path)
     with pytest.raises(SnnDeployError, match="SD20"):
         targets.load(tmp_path)
+
+
+def test_the_template_has_every_field_and_is_no_chip(tmp_path):
+    assert targets.TEMPLATE not in targets.shipped()
+    with pytest.raises(SnnDeployError, match="SD201 target 'template'"):
+        targets.load("template")
+    path = tmp_path / "a chip.toml"
+    path.write_text(targets.template(path.stem), "utf-8")
+    mine = targets.load(path)
+    assert mine.name == "a chip"
+    one = {name for name, _ in facts(targets.load("loihi1")) if name.split(".")[0] not in ("energy", "time", "power")}
+    assert set(dict(facts(mine))) == one
+    assert {fact.certainty for fact in dict(facts(mine)).values()} == {"assumed"}
+    assert all("TODO" in fact.source for fact in dict(facts(mine)).values())
+    # what is commented out is right too, once its sections are uncommented
+    text = re.sub(r"^# (\[(?:energy|time|power)\])", r"\1  #", path.read_text("utf-8"), flags=re.M)
+    path.write_text(re.sub(r"^# (\w+ = \{ low)", r"\1", text, flags=re.M), "utf-8")
+    priced = targets.load(path)
+    assert priced.energy is not None
+    assert priced.time is not None
+    assert priced.power is not None
+
+
+def test_a_file_may_say_only_what_differs_from_a_shipped_target(tmp_path):
+    path = tmp_path / "more.toml"
+    path.write_text(
+        'base = "loihi1"\nname = "more"\n[core]\nneurons = { value = 9, source = "me", certainty = "assumed" }', "utf-8"
+    )
+    mine, one = targets.load(path), targets.load("loihi1")
+    assert (mine.name, mine.title, mine.core.neurons.value) == ("more", one.title, 9)
+    changed = {name for name, fact in facts(mine) if fact != dict(facts(one))[name]}
+    assert changed == {"core.neurons"}
+    assert mine.energy == one.energy
+    path.write_text('base = "akida"\nname = "more"', "utf-8")
+    with pytest.raises(SnnDeployError, match=r"SD201 .*more.toml.*no shipped target 'akida'.*loihi1, loihi2"):
+        targets.load(path)
+    path.write_text('base = "loihi2"\nname = "more"\n[core]\nneuron = 3', "utf-8")
+    with pytest.raises(SnnDeployError, match=r"SD204 .*core.neuron: .*remove it"):
+        targets.load(path)
+
+
+def test_the_fitted_target_differs_in_capacities_alone():
+    fitted, two = dict(facts(targets.load("loihi2_fitted"))), dict(facts(targets.load("loihi2")))
+    changed = {name for name, fact in fitted.items() if fact != two[name]}
+    assert {fitted[name].certainty for name in changed} == {"fitted"}
+    assert all(name.startswith("core.") for name in changed)
+
+
+def test_targets_are_listed_printed_and_begun_on_the_command_line(tmp_path, capsys, monkeypatch):
+    from snndeploy.cli import main
+
+    monkeypatch.chdir(tmp_path)
+    assert main(["targets"]) == 0
+    listed = capsys.readouterr().out
+    assert re.search(r"^loihi1 +128 +768 +Intel Loihi$", listed, re.M)
+    assert re.search(r"^loihi2 +128 +1,152 +Intel Loihi 2$", listed, re.M)
+    assert "template" not in listed
+    assert main(["targets", "loihi1"]) == 0
+    shown = capsys.readouterr().out
+    assert re.search(r"^core.input_axons +4,096 +documented +Davies 2018; nengo-loihi$", shown, re.M)
+    assert main(["targets", "--new", "mine.toml"]) == 0
+    assert main(["targets", "mine.toml", "--json"]) == 0
+    assert '"name": "mine"' in capsys.readouterr().out
+    before = (tmp_path / "mine.toml").read_bytes()
+    assert main(["targets", "--new", "mine.toml"]) == 2
+    assert "SD802 mine.toml: it is there already" in capsys.readouterr().err
+    assert (tmp_path / "mine.toml").read_bytes() == before
+    assert main(["targets", "--new", "no/mine.toml"]) == 2

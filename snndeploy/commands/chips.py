@@ -146,4 +146,30 @@ def place(
         say(f"{drawn}: the mesh", json)
 
 
-COMMANDS = (quantize, place)
+def targets(
+    name: Annotated[str | None, typer.Argument(help="A target's name or .toml file: all its numbers.")] = None,
+    new: Annotated[Path | None, typer.Option("--new", help="Write a template for a chip of your own.")] = None,
+    json: opt.Json = False,
+) -> None:
+    """List the chips, or every number of one with its source; --new writes a file to start from."""
+    from snndeploy import targets as chips
+    from snndeploy.files import check_output, replacing
+    from snndeploy.targets_table import every, one
+
+    if new is not None:
+        check_output(new)
+        if new.exists():
+            raise error("SD802", str(new), "it is there already", "choose another name")
+        with replacing(new) as made:
+            made.write_text(chips.template(new.stem), "utf-8")
+        show({"output": str(new)}, json, f"{new}: replace values and sources, then place q.nir --target {new}")
+    elif name is not None:
+        chip = chips.load(name)
+        show(chip.model_dump(mode="json", exclude_none=True), json, one(chip))
+    else:
+        held = [chips.load(each) for each in chips.shipped()]
+        document = [{"name": c.name, "title": c.title, "cores": c.chip.cores.value, "chips": c.chips} for c in held]
+        show({"targets": document}, json, every(held))
+
+
+COMMANDS = (quantize, place, targets)

@@ -139,7 +139,7 @@ def every_core_has_a_chip(network: Network, target: Target, cores: tuple[Core, .
     del network
     mesh, each = target.mesh, target.chip.cores.value
     board = mesh.chips_x.value * mesh.chips_y.value
-    most, chips = board * mesh.boards.value, -(-len(cores) // each)
+    most, chips = target.chips, -(-len(cores) // each)
     if chips > most:
         what = (
             f"it needs {len(cores):,} cores, {chips:,} chips of {target.name}; the largest machine has {most:,} chips"
