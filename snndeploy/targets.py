@@ -255,14 +255,14 @@ class Target(_Part):
         return self
 
 
-# a file beside the shipped targets that is none: what a user starts from
-TEMPLATE = "template"
+# files beside the shipped chips that are none: what a user starts from, and capacities fitted for a comparison
+TEMPLATE, FITTED = "template", "loihi2_fitted"
 
 
 def shipped() -> tuple[str, ...]:
-    """Names of the targets that come with snndeploy."""
+    """Names of the chips that come with snndeploy. `load` also takes FITTED."""
     found = (path.stem for path in resources.folder("targets").glob("*.toml"))
-    return tuple(sorted(name for name in found if name != TEMPLATE))
+    return tuple(sorted(name for name in found if name not in (TEMPLATE, FITTED)))
 
 
 def template(name: str) -> str:
@@ -285,7 +285,7 @@ def load(target: str | Path | Target) -> Target:
     text = str(target)
     if isinstance(target, Path) or text.endswith(".toml") or "/" in text or "\\" in text:
         path = Path(target)
-    elif text in shipped():
+    elif text in shipped() or text == FITTED:
         path = resources.folder("targets") / f"{text}.toml"
     else:
         fix = f"choose from {', '.join(shipped())}, or name a .toml file"

@@ -154,7 +154,7 @@ def targets(
     """List the chips, or every number of one with its source; --new writes a file to start from."""
     from snndeploy import targets as chips
     from snndeploy.files import check_output, replacing
-    from snndeploy.targets_table import every, one
+    from snndeploy.report.targets_text import every, one
 
     if new is not None:
         check_output(new)
@@ -167,7 +167,7 @@ def targets(
         chip = chips.load(name)
         show(chip.model_dump(mode="json", exclude_none=True), json, one(chip))
     else:
-        held = [chips.load(each) for each in chips.shipped()]
+        held = [chips.load(each) for each in (*chips.shipped(), chips.FITTED)]
         document = [{"name": c.name, "title": c.title, "cores": c.chip.cores.value, "chips": c.chips} for c in held]
         show({"targets": document}, json, every(held))
 

@@ -30,7 +30,6 @@ from snndeploy.report.markdown import table
 from snndeploy.targets import Target
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "compiler_tables.md"
-TARGET = "loihi2_fitted"
 WORD = 32
 
 
@@ -153,7 +152,7 @@ def own(case: Case, chip: Target) -> int:
 
 def summary() -> str:
     """All tables as Markdown."""
-    chip = targets.load(TARGET)
+    chip = targets.load(targets.FITTED)
     parts: list[str] = []
     totals: list[tuple[str, ...]] = []
     for case in CASES:
