@@ -178,6 +178,7 @@ CODES: dict[str, str] = {
     "SD720": "a tier is not one",
     "SD721": "a verification cannot be run",
     "SD722": "a recording does not fit",
+    "SD723": "a population cannot be identified",
     # conformance suite
     "SD740": "the conformance suite cannot be read",
     "SD741": "there is no such adapter",

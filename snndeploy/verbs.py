@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from snndeploy.conform import Comparison
     from snndeploy.conform.budget import Budget
     from snndeploy.conform.diagnosis import Diagnosis
+    from snndeploy.conform.identify import Identified
     from snndeploy.conform.suite.report import Report
     from snndeploy.conform.tiers import Tolerances
     from snndeploy.conform.verification import Verification
@@ -770,6 +771,37 @@ def diagnose(a: Trace | Path, b: Trace | Path) -> Diagnosis:
 
     one, two = (each if isinstance(each, Trace) else trace_file.read(each) for each in (a, b))
     return search(one, two)
+
+
+def identify(
+    model: Network | Path,
+    data: Any,
+    spikes: Any,
+    v: Any = None,
+    population: str | None = None,
+    others: Mapping[str, Any] | None = None,
+    dt: float | None = None,
+) -> Identified:
+    """Which reading of a network another simulator computed, from what it recorded of one population.
+
+    Decays (forward or backward Euler, exponential), gains, reset (to a value, by the threshold, in this step or the
+    next), order of current and membrane, comparator, onset of constants and latency are tried in all combinations.
+
+    Args:
+        model: a float network, or a NIR file; a file also says which constant comes with a loop.
+        data: what it was fed with, as for `run`.
+        spikes: recorded, (time, batch, *shape), or (time, *shape) for one sample. v: membranes, in any unit.
+        population: its name; None: the only one that inputs alone feed.
+        others: spikes of other populations that feed it, by name.
+        dt: seconds per step, for a file that does not say it.
+
+    Raises:
+        SnnDeployError SD723: the population cannot be read in several ways, or its sources were not recorded. SD722: a
+            recording does not fit. Else as `read` and `run`.
+    """
+    from snndeploy.conform.reread import identify_recording
+
+    return identify_recording(model, data, spikes, v, population, others, dt)
 
 
 def verify(

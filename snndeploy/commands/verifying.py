@@ -1,4 +1,4 @@
-"""verify, diagnose: a network on every engine, each against each, in tiers; why two runs differ."""
+"""verify, diagnose, identify: engines against each other, why two runs differ, which rule a recording shows."""
 
 from __future__ import annotations
 
@@ -143,4 +143,33 @@ def diagnose(
         raise typer.Exit(1)
 
 
-COMMANDS = (verify, diagnose)
+def identify(
+    model: opt.Model,
+    data: Annotated[
+        Path, typer.Option("--data", "--input", help=".npy or .npz, (time, batch, *shape): what was fed in.")
+    ],
+    spikes: Annotated[
+        Path, typer.Option("--spikes", help=".npy or .csv: what the simulator recorded, a row per step.")
+    ],
+    v: Annotated[Path | None, typer.Option("--v", help=".npy or .csv: recorded membranes, in any unit.")] = None,
+    population: Annotated[str | None, typer.Option("--population", help="Of which population.")] = None,
+    dt: opt.Dt = None,
+    json: opt.Json = False,
+) -> None:
+    """Find the reading of a network that another simulator computed; exit code 1 if none gives every spike."""
+    from snndeploy import verbs
+    from snndeploy.conform.reread import rows_of
+    from snndeploy.files import existing
+
+    existing(model, "NIR file")
+    recorded = rows_of(spikes)
+    membranes = None if v is None else rows_of(v)
+    with progress("identify", json) as update:
+        found = verbs.identify(model, rows_of(data), recorded, membranes, population, None, dt)
+        update(1, 1)
+    show({"model": str(model), **found.as_dict()}, json, str(found))
+    if not found.found:
+        raise typer.Exit(1)
+
+
+COMMANDS = (verify, diagnose, identify)

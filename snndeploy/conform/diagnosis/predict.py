@@ -144,7 +144,10 @@ def state_of(variant: Variant, shape: tuple[int, ...]) -> Any:
 
 def predict(e: Evidence, variant: Variant) -> Predicted:
     """What a variant of the layer gives, one step ahead of what was recorded."""
-    drives = e.drives(variant.projections, variant.sources)
+    drives = list(e.drives(variant.projections, variant.sources))
+    if isinstance(variant.rule, Rule):
+        # currents that nothing feeds
+        drives += [np.zeros_like(drives[0])] * (len(variant.rule.receptors) - len(drives))
     whole = e.v is not None and (e.u is not None or not _remembers(variant))
     u, own_u, v, p, theta, own = (_at_once if whole else _in_turn)(e, variant, drives)
     tol_u, tol_v = _tolerances(e, v, whole)
