@@ -27,7 +27,8 @@ def optimised(both: Any, target: Target, seed: int) -> Array:
     runs = max(1, min(STARTS, 256 // both.shape[0]))
     starts = [greedy(both, target), *(_by_metis(both, target, seed + i) for i in range(runs))]
     found = [_improved(both, start, target) for start in starts]
-    return min(found, key=lambda number: cost(both, number, target))
+    best = min(found, key=lambda number: cost(both, number, target))
+    return _across(both, best, target)
 
 
 def cost(both: Any, number: Array, target: Target) -> float:
@@ -120,7 +121,7 @@ def _chips_beside_each_other(both: Any, part: Array, chips: int, target: Target)
 
 
 def _improved(both: Any, number: Array, target: Target) -> Array:
-    """Swaps on each chip, where the others are as they lie, until a round helps no more; then over all chips."""
+    """Swaps on each chip, where the others are as they lie, until a round helps no more."""
     per = target.chip.cores.value
     number = number.copy()
     chips = np.unique(number // per)
@@ -134,10 +135,17 @@ def _improved(both: Any, number: Array, target: Target) -> Array:
             number[mine] = after
         if not moved:
             break
-    if len(chips) > 1 and len(chips) * per <= WHOLE:
-        everywhere = (chips[:, None] * per + np.arange(per)).ravel()
-        number = _swapped(both, number, np.arange(len(number)), np.arange(0), everywhere, target)
     return number
+
+
+def _across(both: Any, number: Array, target: Target) -> Array:
+    """Swaps over the borders of chips too, where there are few."""
+    per = target.chip.cores.value
+    chips = np.unique(number // per)
+    if len(chips) == 1 or len(chips) * per > WHOLE:
+        return number
+    everywhere = (chips[:, None] * per + np.arange(per)).ravel()
+    return _swapped(both, number, np.arange(len(number)), np.arange(0), everywhere, target)
 
 
 def _swapped(both: Any, number: Array, mine: Array, beside: Array, free: Array, target: Target) -> Array:

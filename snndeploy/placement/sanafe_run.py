@@ -40,7 +40,8 @@ def description(text: str, still: float, units: tuple[int, int]) -> tuple[str, d
     free = text[start:end].rstrip() + "\n"
     own = text[text.index("- name: loihi_lif") : start]
     price = {name: float(re.findall(rf"{name}: *([-+.\de]+)", own)[0]) for name in SOMA}
-    price["energy_message_out"] = float(re.findall(r"energy_message_out: *([-+.\de]+)", text)[0])
+    for name in ("energy_message_out", "energy_east_hop", "energy_north_hop"):
+        price[name] = float(re.findall(rf"{name}: *([-+.\de]+)", text)[0])
     asked = dict(price)
     for what in ("energy", "latency"):
         asked[f"{what}_access_neuron"] += still * price[f"{what}_update_neuron"]

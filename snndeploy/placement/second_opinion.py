@@ -36,6 +36,8 @@ TILES, PER_TILE, COMPARTMENTS = (8, 4), 4, 1024
 # neurons times steps, and synapses, that are handed over
 BINS, SYNAPSES = 2**22, 2**22
 SECONDS = 900
+# how two sums of the same numbers may differ
+SAME = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,9 +79,9 @@ class Opinion:
         )
         for name, here, there, unit in pairs:
             where = "inside"
-            if there > here.high:
+            if there > here.high * (1 + SAME):
                 where = f"{there / here.high:.2f} of our highest" if here.high else "above ours"
-            elif there < here.low:
+            elif there < here.low * (1 - SAME):
                 where = f"{there / here.low:.2f} of our lowest"
             found.append((name, here.text(unit), type(here)(there, there).text(unit), where))
         return found
@@ -125,7 +127,9 @@ def second_opinion(
     # SANA-FE knows no delays: they move messages to other steps, and those behind the end of a sample count there
     job = {"groups": groups, "edges": edges, "steps": steps, "timing": "detailed", "still": _still(ours)}
     found = _run(job, arrays | pairs)
-    return _opinion(ours, network, placement, part, found)
+    hosts = {each["name"]: arrays[f"core{i}"] for i, each in enumerate(groups) if each["host"]}
+    outside = _sent_by_inputs(network, placement, part, hosts, sites, found["price"])
+    return _opinion(ours, part, outside, found)
 
 
 def _no(what: str, fix: str) -> Exception:
@@ -232,16 +236,14 @@ def _run(job: dict[str, Any], arrays: dict[str, Array]) -> dict[str, Any]:
         return found
 
 
-def _opinion(ours: Cost, network: Network, placement: Placement, trace: Trace, found: Mapping[str, Any]) -> Opinion:
-    bins = trace.steps * trace.batch
-    price, energy = found["price"], found["energy"]
-    outside = _sent_by_inputs(network, placement, trace) * price["energy_message_out"]
+def _opinion(ours: Cost, trace: Trace, outside: float, found: Mapping[str, Any]) -> Opinion:
+    bins, energy = trace.steps * trace.batch, found["energy"]
     return Opinion(
         ours,
         trace.batch,
         energy["synapse"] / bins,
         energy["soma"] / bins,
-        energy["network"] / bins - outside / bins,
+        (energy["network"] - outside) / bins,
         outside / bins,
         found["time"] / bins,
         found["packets_sent"] / bins,
@@ -254,12 +256,26 @@ def _still(ours: Cost) -> float:
     return ((active.low + active.high) / 2 - ours.events["spikes"].low) / ours.events["updates"].low
 
 
-def _sent_by_inputs(network: Network, placement: Placement, trace: Trace) -> float:
-    """Messages of inputs: SANA-FE sends one per spike and core, whatever the number of projections."""
+def _sent_by_inputs(
+    network: Network,
+    placement: Placement,
+    trace: Trace,
+    hosts: Mapping[str, Array],
+    sites: Array,
+    price: Mapping[str, float],
+) -> float:
+    """J of the messages of inputs and their way: one per spike and core, whatever the number of projections.
+
+    hosts: SANA-FE's core of each input neuron, by name of input.
+    """
     axons = reached(network, placement.core_of)
     total = 0.0
-    for name in {p.source for p in network.projections} - set(network.population):
+    for name, core in hosts.items():
         whole: Any = sum(axons[p.name] for p in network.projections if p.source == name)
-        fired = events(network, trace, name).sum(axis=(0, 1))
-        total += float(((whole > 0) @ fired.astype(np.float64)).sum())
+        onto, source = (whole > 0).tocoo().coords
+        fired = events(network, trace, name).sum(axis=(0, 1))[source]
+        a, b = core[source] // PER_TILE, sites[onto] // PER_TILE
+        along_x, along_y = (np.abs(x - y) for x, y in zip(np.divmod(a, TILES[1]), np.divmod(b, TILES[1]), strict=True))
+        each = price["energy_message_out"] + along_x * price["energy_east_hop"] + along_y * price["energy_north_hop"]
+        total += float(fired @ each)
     return total
