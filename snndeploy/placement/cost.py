@@ -127,8 +127,8 @@ def cost(placement: Placement, network: Network, trace: Trace, target: str | Pat
         target: that it was placed for; None: the shipped one of that name.
 
     Raises:
-        SnnDeployError SD250: the trace is of another network or lacks spikes. SD252: the target does not say what
-            events cost. SD260: the placement is of another network.
+        SnnDeployError SD209: the network is in the float form. SD250: the trace is of another network or lacks spikes.
+            SD252: the target does not say what events cost. SD260: the placement is of another network.
     """
     chip = load_target(placement.target if target is None else target)
     energy, time, power = chip.energy, chip.time, chip.power
@@ -140,6 +140,8 @@ def cost(placement: Placement, network: Network, trace: Trace, target: str | Pat
     assert energy is not None
     assert time is not None
     assert power is not None
+    if network.form != "integer":
+        raise error("SD209", "network", "it is in the float form", "quantise it first")
     pieces(network, placement.core_of)
     if chip.name != placement.target:
         what = f"it is for {placement.target!r}, the target is {chip.name!r}"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from random_networks import integer_network, spikes_for
+from random_networks import float_network, integer_network, spikes_for
 
 from snndeploy import targets
 from snndeploy.engines import run
@@ -188,6 +188,9 @@ def test_what_does_not_belong_together_is_refused():
     bare = targets.load("loihi1").model_copy(update={"energy": None, "power": None})
     with pytest.raises(SnnDeployError, match=r"SD252 [\s\S]*no \[energy\][\s\S]*no \[power\]"):
         cost(plan, network, trace, bare)
+    floats = float_network(np.random.default_rng(0))
+    with pytest.raises(SnnDeployError, match="SD209"):
+        cost(plan, floats, run(floats, spikes_for(np.random.default_rng(0), floats, 2, 1)))
     other = network.with_(populations=(network.populations[0], Population("b", (5,), network.populations[1].rule)))
     with pytest.raises(SnnDeployError, match="SD260"):
         cost(plan, other, trace)
