@@ -265,9 +265,8 @@ def main() -> None:
     )
     first = table(head, list(arrangements()))
     cores, rows = published()
-    pilot = table(
-        [("activity", "synaptic operations per frame", "dynamic energy", "with static", "frames per s"), *rows]
-    )
+    asked = ("activity", "synaptic operations per frame", "dynamic energy", "with static", "frames per s")
+    pilot = table(asked, rows)
     other = "SANA-FE is not installed: not measured."
     if find_spec("sanafe") is not None:
         other = table(("network", "cores", "per step", "here", "SANA-FE", "where"), list(opinions()))
