@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from snndeploy.placement.cost import Cost
 
+WIDTH = 100
+
 
 def text(cost: Cost) -> str:
     """Plain text, for a terminal."""
-    chips = "1 chip" if cost.chips == 1 else f"{cost.chips:,} chips"
-    cores = "1 core" if cost.cores == 1 else f"{cost.cores:,} cores"
-    steps = f"{cost.samples:,} samples of {cost.steps:,} steps"
-    lines = [f"{cores} of {cost.target} on {chips}, {steps}; not the host, x86 cores and learning", ""]
+    where = f"{_counted(cost.cores, 'core')} of {cost.target} on {_counted(cost.chips, 'chip')}"
+    what = f"{_counted(cost.samples, 'sample')} of {_counted(cost.steps, 'step')}"
+    lines = [f"{where}, {what}; not the host, x86 cores and learning", ""]
     rows = [("per step", "events", "energy")]
     counted = {
         "synaptic operations": "synaptic operations",
@@ -48,10 +50,16 @@ def text(cost: Cost) -> str:
         f"Effective_ACs {found.effective_acs:,.1f}, Dense {found.dense:,.1f}",
         *cost.notes,
     ]
-    guessed = sorted({name for name, _, each in cost.sources if each.certainty == "assumed"})
+    names = [name for name, _, each in cost.sources if each.certainty == "assumed"]
+    # borders of chips matter where there are several
+    guessed = [n.replace("_", " ") for n in names if cost.chips > 1 or "chip" not in n]
     if guessed:
-        lines.append(f"assumed, no public figure: {', '.join(guessed)}")
+        lines += wrap(f"assumed, no public figure: {', '.join(guessed)}", WIDTH, subsequent_indent="  ")
     return "\n".join(lines)
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
 
 
 def _rate(value: float) -> str:

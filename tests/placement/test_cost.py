@@ -130,6 +130,10 @@ def test_a_network_whose_every_event_is_known():
     assert found.static == Interval(near(0.029 * low * 1e-9), near(0.104 * high * 1e-9))
     assert found.throughput.high == near(1e9 / low / 5)
     assert found.notes == ()
+    said = str(found)
+    assert "3 cores of loihi1 on 1 chip, 1 sample of 5 steps" in said
+    assert "assumed" not in said
+    assert max(map(len, said.splitlines())) <= 100
 
 
 def test_hops_and_borders_are_those_of_the_sites():
