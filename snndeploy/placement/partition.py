@@ -28,7 +28,17 @@ def optimised(both: Any, target: Target, seed: int) -> Array:
     starts = [greedy(both, target), *(_by_metis(both, target, seed + i) for i in range(runs))]
     found = [_improved(both, start, target) for start in starts]
     best = min(found, key=lambda number: cost(both, number, target))
-    return _across(both, best, target)
+    return _from_the_corner(_across(both, best, target), target)
+
+
+def _from_the_corner(number: Array, target: Target) -> Array:
+    """The same arrangement, moved to the first chips of a board where it needs one board only."""
+    mesh, per = target.mesh, target.chip.cores.value
+    chip, site = np.divmod(number, per)
+    y, x = np.divmod(chip, mesh.chips_x.value)
+    if len(np.unique(y // mesh.chips_y.value)) > 1:
+        return number
+    return np.asarray(((y - y.min()) * mesh.chips_x.value + x - x.min()) * per + site)
 
 
 def cost(both: Any, number: Array, target: Target) -> float:

@@ -60,6 +60,11 @@ def test_every_core_has_a_site_and_metis_is_never_worse_than_greedy(seed, cores,
         costs[method] = hops(between, where, target)
         again = arrange(between, target, method, seed)
         assert np.array_equal(again, where)
+        board, x = np.divmod(where[:, 0], 4)[0], where[:, 0] % 2
+        if len(set(board)) == 1:
+            # where one board is enough, it begins in its corner
+            assert board[0] == 0
+            assert x.min() == (where[:, 0] // 2).min() == 0
     assert costs["metis"] <= costs["greedy"] * (1 + 1e-9)
 
 
