@@ -1,4 +1,4 @@
-"""Spoken digits through the cochlea model: counts per step, as SHD has them."""
+"""Spoken digits, and made-up words, through the cochlea model: counts per step, as SHD has them."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from snndeploy.train.datasets.cache import cached, stamp
 from snndeploy.train.datasets.cochlea import Cochlea, hear
 from snndeploy.train.datasets.event_data import spike_counts
 from snndeploy.train.datasets.fetch import data_folder, find
+from snndeploy.train.datasets.vowels import RATE, WORDS, spoken
 
 FILES = ("fsdd_900.npz", "fsdd.npz")
 # the official split: recordings 0-4 of each speaker and digit are for the test
@@ -70,3 +71,25 @@ def spoken_digits(
     x = spike_counts(times, channels, steps, window, cochlea.channels, str(path))
     y, test = label.astype(np.int64), index < TEST
     return Data(x[:, ~test], y[~test], x[:, test], y[test])
+
+
+def made_up_words(
+    steps: int = 50,
+    window: float = 0.01,
+    train: int = 400,
+    test: int = 200,
+    cochlea: Cochlea = Cochlea(),  # noqa: B008 (frozen)
+    cache: str | Path | None = None,
+) -> Data:
+    """Words of two vowels, of which every class has as many: no recording is needed. See `vowels`."""
+    count = train + test
+    labels = np.arange(count) % len(WORDS)
+
+    def make() -> dict[str, Array]:
+        heard = [hear(sound, RATE, cochlea) for sound in spoken(labels)]
+        x = spike_counts([t for t, _ in heard], [k for _, k in heard], steps, window, cochlea.channels)
+        return {"x": x}
+
+    recipe = {"cochlea": vars(cochlea), "steps": steps, "window": window, "count": count}
+    x = cached(cache, "words", recipe, make)["x"]
+    return Data(x[:, :train], labels[:train], x[:, train:], labels[train:])

@@ -1,0 +1,80 @@
+"""Spoken digits as the spikes of a cochlea, in Norse: 700, LIF 128, LIF 256 with dropout, LIF; or recurrent.
+
+The Spiking Heidelberg Digits (20 classes) where a folder holds them; spoken digits of the Free Spoken Digit Dataset
+(10 classes) through a model of the cochlea where it holds those; without a folder, made-up words through that model.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from norse.torch import LIFCell, LIFParameters, LIFRecurrentCell, SequentialState
+from torch import nn
+
+from snndeploy.errors import error
+from snndeploy.train.data import Data
+
+DT = 1e-3
+TRAIN = {"epochs": 40, "batch": 32, "lr": 1e-3, "optimizer": "adamw", "weight_decay": 0.1, "scale": 20.0}
+
+
+def build(
+    hidden: int = 128,
+    wide: int = 256,
+    recurrent: bool = False,
+    classes: int = 10,
+    dropout: float = 0.0,
+    tau_syn: float = 4e-3,
+    tau_mem: float = 3.3e-3,
+    alpha: float = 10.0,
+    gain: float = 3.0,
+) -> SequentialState:
+    """(batch, 700) spikes of one step and the state -> (batch, classes) spikes and the state.
+
+    Args:
+        hidden, wide: neurons of the first and second layer. recurrent: the first layer sees its own spikes.
+        dropout: before the last layer, 0: none. tau_syn, tau_mem: in steps of a millisecond.
+        alpha: slope of the surrogate gradient (SuperSpike). gain: of the initial weights.
+    """
+
+    def about() -> LIFParameters:
+        held = {"tau_syn_inv": 1 / tau_syn, "tau_mem_inv": 1 / tau_mem, "alpha": alpha}
+        return LIFParameters(**{name: torch.tensor(value) for name, value in held.items()})
+
+    def linear(inputs: int, outputs: int) -> nn.Linear:
+        made = nn.Linear(inputs, outputs)
+        with torch.no_grad():
+            made.weight.mul_(gain)
+        return made
+
+    first: list[nn.Module] = [linear(700, hidden), LIFCell(about(), dt=DT)]
+    if recurrent:
+        first = [LIFRecurrentCell(700, hidden, about(), dt=DT)]
+    drop = [nn.Dropout(dropout)] if dropout else []
+    second = [linear(hidden, wide), LIFCell(about(), dt=DT), *drop]
+    return SequentialState(*first, *second, linear(wide, classes), LIFCell(about(), dt=DT))
+
+
+def data(folder: Path | None = None, steps: int = 100, window: float = 0.01, cache: str = "") -> Data:
+    """Spikes of 700 channels, uint8 (steps, sample, 700), 0 or 1.
+
+    Args:
+        folder: of shd_train.h5 and shd_test.h5, or of fsdd_900.npz. window: seconds per step.
+        cache: a folder that keeps what was heard.
+    """
+    from snndeploy.train.datasets.event_data import shd
+    from snndeploy.train.datasets.fetch import find
+    from snndeploy.train.datasets.speech import FILES, made_up_words, spoken_digits
+
+    if folder is None:
+        held = made_up_words(min(steps, 50), window, cache=cache or None)
+    elif find(folder, ("shd_train.h5",)):
+        held = shd(steps, folder, window)
+    elif find(folder, FILES):
+        held = spoken_digits(steps, window, folder, cache=cache or None)
+    else:
+        fix = f"shd_train.h5 and shd_test.h5, or {FILES[0]}"
+        raise error("SD880", str(folder), "it holds neither SHD nor spoken digits", fix)
+    x, x_test = ((each > 0).astype(each.dtype) for each in (held.train, held.test))
+    return Data(x, held.train_labels, x_test, held.test_labels)
