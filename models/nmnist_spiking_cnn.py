@@ -16,11 +16,11 @@ from torch import nn
 from snndeploy.train.data import Data
 
 DT = 12e-3
-TRAIN = {"epochs": 10, "batch": 32, "lr": 2e-3, "loss": "rate"}
+TRAIN = {"epochs": 20, "batch": 32, "lr": 1e-3, "loss": "rate"}
 
 
 def build(
-    beta: float = 0.95, threshold: float = 0.1, dropout: float = 0.0, slope: float = 25.0, reset: str = "zero"
+    beta: float = 0.95, threshold: float = 1.0, dropout: float = 0.0, slope: float = 5.0, reset: str = "zero"
 ) -> nn.Sequential:
     """(batch, 2, 34, 34) counts of events of one step -> (batch, 10) spikes.
 
