@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from math import prod
 
 import torch
 from torch import Tensor, nn
 
 from snndeploy.engines.torch.settings import Settings
 from snndeploy.network import spec
-from snndeploy.network.network import Network, Projection
+from snndeploy.network.network import Network
 from snndeploy.network.timing import update_order
 from snndeploy.train.neurons import Neurons, Step
-from snndeploy.train.scan import Recipe, Scan, recipe
+from snndeploy.train.scan import Running, recipe
 from snndeploy.train.surrogate import surrogate
-from snndeploy.train.weights import Synapses
+from snndeploy.train.weights import Shifted, Synapses
+
+# numbers of the largest population that are computed at once
+PIECE = 2**23
 
 
 class Deployed(nn.Module):
@@ -53,52 +56,74 @@ class Deployed(nn.Module):
         Args:
             inputs: by name, whole numbers (time, batch, *shape).
         """
-        emitted = dict(inputs)
-        for names in self.order:
-            emitted |= self._group(names, emitted)
-        return {name: emitted[name] for name in self.network.population}
+        rows: dict[str, list[Tensor]] = {name: [] for name in self.network.population}
+        for piece in self.pieces(inputs):
+            for name, each in piece.items():
+                rows[name].append(each)
+        return {name: each[0] if len(each) == 1 else torch.cat(each) for name, each in rows.items()}
 
-    def _group(self, names: tuple[str, ...], emitted: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        how = None
-        if len(names) == 1 and next(iter(emitted.values())).device.type == "cpu":
-            how = recipe(self.network, self.network.population[names[0]], self.cells[names[0]].slope)
-        if how is not None:
-            return {names[0]: self._at_once(names[0], emitted, how)}
-        outer = {name: self._arrived(name, names, emitted) for name in names}
-        return self._stepwise(names, emitted, outer)
+    def pieces(self, inputs: Mapping[str, Tensor]) -> Iterator[dict[str, Tensor]]:
+        """As `forward`, some steps after the other, so that what lies between layers stays in the cache."""
+        first = next(iter(inputs.values()))
+        steps, batch = first.shape[:2]
+        on_cpu = first.device.type == "cpu"
+        how = {name: recipe(self.network, self.network.population[name], self.cells[name].slope) for name in self.cells}
+        alone = on_cpu and all(len(names) == 1 for names in self.order)
+        plain = alone and all(each is not None and not each.inner for each in how.values())
+        largest = max((prod(self.network.shapes[name]) for name in self.cells), default=1)
+        together = max(1, min(steps, PIECE // (batch * largest))) if plain else steps
+        weights = {name: link.mantissas().to(link.dtype) for name, link in self.links.items()}
+        running: dict[str, Running] = {}
+        before: dict[str, list[Tensor]] = {name: [] for name in self.cells}
+        for at in range(0, steps, together):
+            end = min(steps, at + together)
+            emitted = {name: x[:end] for name, x in inputs.items()}
+            for names in self.order:
+                for name in names:
+                    emitted.pop(name, None)
+                one = how[names[0]] if len(names) == 1 and on_cpu else None
+                arrived = {name: self._arrived(name, names, emitted, before, weights, at, end) for name in names}
+                if one is None:
+                    outer = {n: None if x is None else _shifted(*x) for n, x in arrived.items()}
+                    found = self._stepwise(names, steps, batch, outer)
+                else:
+                    (name,) = names
+                    if name not in running:
+                        inner = [weights[p.name] for p in one.inner]
+                        running[name] = Running(one, self.cells[name].numbers(), inner, batch)
+                    sums, exponent = arrived[name] or (torch.zeros(end - at, batch, *self.network.shapes[name]), 0)
+                    found = {name: running[name].advance(sums, exponent)}
+                emitted |= found
+                for name, each in found.items():
+                    before[name].append(each)
+            yield {name: before[name][-1] for name in self.network.population}
 
-    def _into(self, name: str, names: tuple[str, ...]) -> list[Projection]:
-        """Projections from outside of a group."""
-        return [p for p in self.network.into(name) if p.source not in names]
-
-    def _arrived(self, name: str, names: tuple[str, ...], emitted: Mapping[str, Tensor]) -> Tensor | None:
-        outer: Tensor | None = None
-        for p in self._into(name, names):
-            arrived = self.links[p.name](late(emitted[p.source], p.delay))
-            outer = arrived if outer is None else outer + arrived
+    def _arrived(
+        self,
+        name: str,
+        names: tuple[str, ...],
+        inputs: Mapping[str, Tensor],
+        before: Mapping[str, list[Tensor]],
+        weights: Mapping[str, Tensor],
+        at: int,
+        end: int,
+    ) -> tuple[Tensor, int] | None:
+        """What comes from outside of a group in steps at..end, times 2^exponent: (sums, exponent)."""
+        outer: tuple[Tensor, int] | None = None
+        for p in (each for each in self.network.into(name) if each.source not in names):
+            link = self.links[p.name]
+            if p.source in before and p.delay == 0:
+                x = before[p.source][-1]
+            else:
+                x = late(torch.cat(before[p.source]) if p.source in before else inputs[p.source], p.delay)[at:end]
+            arrived = link.sums(x, weights[p.name]), link.form.exponent
+            outer = arrived if outer is None else (_shifted(*outer) + _shifted(*arrived), 0)
         return outer
 
-    def _at_once(self, name: str, emitted: Mapping[str, Tensor], how: Recipe) -> Tensor:
-        """All steps of a population that depends on no other of its group."""
-        outer, exponent = self._into(name, (name,)), 0
-        if len(outer) == 1:  # the kernel shifts
-            (p,) = outer
-            link = self.links[p.name]
-            sums, exponent = link.sums(late(emitted[p.source], p.delay)), link.form.exponent
-        else:
-            found = self._arrived(name, (name,), emitted)
-            steps, batch = next(iter(emitted.values())).shape[:2]
-            sums = torch.zeros(steps, batch, *self.network.shapes[name]) if found is None else found
-        weights = [self.links[p.name].mantissas() for p in how.inner]
-        given: Any = (sums, *self.cells[name].numbers(), exponent, how, *weights)
-        out: Tensor = Scan.apply(*given)  # type: ignore[no-untyped-call]
-        return out
-
     def _stepwise(
-        self, names: tuple[str, ...], emitted: Mapping[str, Tensor], outer: Mapping[str, Tensor | None]
+        self, names: tuple[str, ...], steps: int, batch: int, outer: Mapping[str, Tensor | None]
     ) -> dict[str, Tensor]:
         """Loops over several populations, and what runs on CUDA."""
-        steps, batch = next(iter(emitted.values())).shape[:2]
         # apart at once: a gradient per step of the whole would cost steps squared
         each_step = {name: None if rows is None else rows.unbind() for name, rows in outer.items()}
         inner = {name: [p for p in self.network.into(name) if p.source in names] for name in names}
@@ -131,6 +156,11 @@ class Deployed(nn.Module):
         populations = tuple(each.deployed() for each in self.cells.values())
         projections = tuple(each.deployed() for each in self.links.values())
         return spec.check(self.network.with_(populations=populations, projections=projections))
+
+
+def _shifted(y: Tensor, exponent: int) -> Tensor:
+    arrived: Tensor = Shifted.apply(y, exponent)  # type: ignore[no-untyped-call]
+    return arrived
 
 
 def late(x: Tensor, delay: int) -> Tensor:

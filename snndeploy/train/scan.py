@@ -95,24 +95,47 @@ def shared(kernel: Callable[..., None], steps: int, batch: int, size: int, *args
     list(pool(threads).map(lambda k: kernel(edges[k], edges[k + 1], *args), range(threads)))
 
 
+class Running:
+    """A population on its way through time, piece by piece."""
+
+    def __init__(self, how: Recipe, numbers: tuple[Tensor, Tensor], weights: list[Tensor], batch: int):
+        self.how, self.numbers, self.weights = how, numbers, weights
+        self.values = how.now(*numbers)
+        shape = (len(how.initial), batch, how.values.shape[1])
+        self.state = np.array(np.broadcast_to(how.initial[:, None], shape), order="C")
+        # carries gradients of u and v from one piece to the one before it
+        self.carry = torch.zeros(2, *shape[1:])
+        self.steps = 0
+
+    def advance(self, y: Tensor, exponent: int) -> Tensor:
+        """What it emits, float32; y as in `Scan`."""
+        given: Any = (self, y, self.carry, *self.numbers, exponent, *self.weights)
+        out: Tensor
+        out, self.carry = Scan.apply(*given)  # type: ignore[no-untyped-call]
+        self.steps += len(y)
+        return out
+
+
 class Scan(torch.autograd.Function):
-    """(sums of mantissas, bias, threshold, weights of the feedback) -> what is emitted: float32, of the same shape.
+    """(sums of mantissas, carry, bias, threshold, weights of the feedback) -> (what is emitted, carry): float32.
 
     y: float32 or float64 (steps, batch, *shape), whole numbers, of which y·2^exponent arrives, floor where it is
-    negative, in 32 bits.
+    negative, in 32 bits. With feedback, all steps are one piece.
     """
 
     @staticmethod
-    def forward(ctx: Any, y: Tensor, bias: Tensor, vth: Tensor, exponent: int, how: Recipe, *weights: Tensor) -> Tensor:
+    def forward(
+        ctx: Any, of: Running, y: Tensor, carry: Tensor, bias: Tensor, vth: Tensor, exponent: int, *weights: Tensor
+    ) -> tuple[Tensor, Tensor]:
         steps, batch = y.shape[:2]
-        values, shape = how.now(bias, vth), (steps, batch, how.values.shape[1])
-        state = np.array(np.broadcast_to(how.initial[:, None], (len(how.initial), *shape[1:])), order="C")
-        out, p = torch.empty(shape), np.empty(shape, np.int32)
+        how, values, state = of.how, of.values, of.state
+        shape = (steps, batch, values.shape[1])
+        out, p = torch.empty(shape), torch.empty(shape, dtype=torch.int32).numpy()
         pending = np.empty(shape if how.kernel.late else (0, *shape[1:]), np.uint8)
         given, onset = y.detach().contiguous().reshape(shape), how.rule.bias_onset
         run = compiled(how.kernel).forward
         if not how.inner:
-            shared(run, *shape, 0, onset, exponent, given.numpy(), values, state, out.numpy(), p, pending)
+            shared(run, *shape, of.steps, onset, exponent, given.numpy(), values, state, out.numpy(), p, pending)
         else:
             given = moved(given, exponent)
             form = torch.float32 if how.rule.spiking else torch.float64
@@ -126,9 +149,9 @@ class Scan(torch.autograd.Function):
                 shared(run, 1, *shape[1:], t, onset, 0, *rows)
         emitted = out.reshape(y.shape)
         ctx.how, ctx.values, ctx.p, ctx.pending, ctx.exponent, ctx.dtype = how, values, p, pending, exponent, y.dtype
-        ctx.shapes = bias.shape, vth.shape
+        ctx.shapes, ctx.first = (bias.shape, vth.shape), of.steps
         ctx.save_for_backward(emitted if how.inner else None, *weights)
-        return emitted
+        return emitted, torch.zeros_like(carry)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
@@ -141,12 +164,12 @@ class Scan(torch.autograd.Function):
         known = np.stack([how.row(name, ctx.values) for name in names])
         known[1:] /= np.float32(DECAY_UNITY)
         # of u, of v, of the bias and of the threshold
-        held = np.zeros((4, batch, size), np.float32)
+        held = torch.cat([grads[1], torch.zeros(2, batch, size)]).numpy()
         of_y = torch.empty(p.shape)
         unit = np.float32(2.0 ** (STATE_SHIFT + (0 if inner else ctx.exponent)))
         run, onset, slope = compiled(how.kernel).backward, how.rule.bias_onset, np.float32(how.slope.slope)
         if not inner:
-            shared(run, *p.shape, 0, onset, unit, slope, given.numpy(), known, p, pending, held, of_y.numpy())
+            shared(run, *p.shape, ctx.first, onset, unit, slope, given.numpy(), known, p, pending, held, of_y.numpy())
         else:
             given = given.clone()
             matrices = [weight.detach().to(torch.float32) for weight in weights]
@@ -165,7 +188,8 @@ class Scan(torch.autograd.Function):
         arrived = of_y * 2.0**ctx.exponent if inner else of_y
         sums = torch.from_numpy(held[2:].sum(axis=1, dtype=np.float64))
         of_bias, of_vth = sums[0].reshape(ctx.shapes[0]), 2.0**STATE_SHIFT * sums[1].reshape(ctx.shapes[1])
-        return arrived.reshape(grads[0].shape).to(ctx.dtype), of_bias, of_vth, None, None, *of_weights
+        of_carry = torch.from_numpy(held[:2].copy())
+        return None, arrived.reshape(grads[0].shape).to(ctx.dtype), of_carry, of_bias, of_vth, None, *of_weights
 
 
 def moved(y: Tensor, exponent: int) -> Tensor:

@@ -16,7 +16,7 @@ from snndeploy.errors import Finding
 from snndeploy.network.arrays import Array
 from snndeploy.network.network import Network
 from snndeploy.network.registers import Registers
-from snndeploy.train.imitation import distance
+from snndeploy.train.imitation import Distance
 from snndeploy.train.integers import Deployed
 from snndeploy.train.steps import Steps
 from snndeploy.train.surrogate import SURROGATES
@@ -169,10 +169,19 @@ def part_of(
     module: Deployed, x: Mapping[str, Tensor], wanted: Mapping[str, Tensor], part: Tensor
 ) -> tuple[Tensor, Tensor]:
     """(what the decision compares, distance) of some samples."""
-    emitted = module({name: each[:, part] for name, each in x.items()})
-    compared = scores(module.network, emitted)
-    goals = {name: each[:, part] for name, each in wanted.items()}
-    return compared, distance(emitted, goals) if goals else torch.zeros((), dtype=compared.dtype)
+    rule = module.network.decision
+    assert rule is not None
+    distances = {name: Distance() for name in wanted}
+    rows, at = [], 0
+    for piece in module.pieces({name: each[:, part] for name, each in x.items()}):
+        rows.append(piece[rule.population])
+        end = at + len(rows[-1])
+        for name, each in distances.items():
+            each.add(piece[name], wanted[name][at:end][:, part])
+        at = end
+    compared = scores(module.network, {rule.population: torch.cat(rows)})
+    none = torch.zeros((), dtype=torch.float64, device=compared.device)
+    return compared, torch.stack([each.value for each in distances.values()]).mean() if distances else none
 
 
 @torch.no_grad()

@@ -131,14 +131,15 @@ class Synapses(nn.Module):
         weight = self.weight if self.there is None else self.weight * self.there
         return rounded(weight, self.form.step, *self.form.limits)
 
-    def sums(self, x: Tensor) -> Tensor:
-        """Of mantissas, before the exponent: float32 or float64, whichever holds all of them exactly."""
-        weight = self.mantissas().to(self.dtype)
+    def sums(self, x: Tensor, weight: Tensor) -> Tensor:
+        """Of `mantissas` in `dtype`, before the exponent: float32 or float64, whichever holds all of them exactly."""
         y = self.behind(self.apply_map(self.ahead(x.to(self.dtype).flatten(0, 1)), weight))
         return y.reshape(*x.shape[:2], *self.out)
 
     def forward(self, x: Tensor) -> Tensor:
-        arrived: Tensor = Shifted.apply(self.sums(x), self.form.exponent)  # type: ignore[no-untyped-call]
+        arrived: Tensor = Shifted.apply(  # type: ignore[no-untyped-call]
+            self.sums(x, self.mantissas().to(self.dtype)), self.form.exponent
+        )
         return arrived
 
     @torch.no_grad()

@@ -52,6 +52,38 @@ def test_step_by_step_the_bits_are_the_same(seed, monkeypatch):
     assert differing(net, emitted, sd.run(net, inputs, "reference", ("spikes", "v"))) == 0
 
 
+def in_pieces(size, net, x):
+    """What is emitted, and gradients of a function of it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(integers, "PIECE", size)
+        module = Deployed(net, {}, learn=("weight", "bias", "threshold"))
+        emitted = module({"x": x})
+    weight = torch.as_tensor(np.random.default_rng(7).standard_normal(emitted["b"].shape))
+    (weight * emitted["b"]).sum().backward()
+    return emitted, {name: each.grad for name, each in module.named_parameters()}
+
+
+@pytest.mark.parametrize("reset", [Reset("to", 0), Reset("by", 300 * STATE, "next"), Reset("to", 0, "residual")])
+@pytest.mark.parametrize("steps", [1, 4, 11])
+def test_pieces_of_time_are_one(reset, steps):
+    rng = np.random.default_rng(2)
+    rule = Registers(du=900, dv=400, vth=300, bias_mant=500, bias_exp=1, bias_onset=3, reset=reset)
+    links = [
+        Projection("x", "a", (Dense(2 * rng.integers(-40, 90, (6, 4))),), format=Format(1)),
+        Projection("x", "b", (Dense(2 * rng.integers(-40, 60, (3, 4))),), delay=3, format=Format(0)),
+        Projection("a", "b", (Dense(2 * rng.integers(-30, 60, (3, 6))),), delay=2, format=Format(-1)),
+    ]
+    populations = (Population("a", (6,), rule), Population("b", (3,), rule))
+    net = Network(1e-3, (Input("x", (4,)),), populations, tuple(links), ("b",))
+    x = torch.as_tensor(rng.random((23, 5, 4)) < 0.5, dtype=torch.float32)
+    (whole, wanted), (parted, found) = in_pieces(2**23, net, x), in_pieces(steps * 5 * 6, net, x)
+    assert 0 < whole["b"].mean() < 1
+    for name in whole:
+        assert torch.equal(whole[name], parted[name])
+    for name, grad in wanted.items():
+        torch.testing.assert_close(found[name], grad, rtol=1e-4, atol=1e-4 * float(grad.abs().max()))
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_what_was_trained_runs_on_lava_with_the_bits_of_the_forward_pass(seed):
     rng = np.random.default_rng(seed)
