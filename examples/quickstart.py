@@ -41,3 +41,10 @@ print(sd.compare(reference, lava))
 # between the forms the distance is measured
 print(sd.compare(sd.run(net, spikes, record=("spikes", "v")), reference).first)
 print(f"correct as integers: {np.mean(reference.decisions() == data.test_labels[:20]):.0%}")
+
+# for people who have neither: an archive that proves itself with NumPy alone, and a page to look at
+labels = data.test_labels[:20]
+proof = sd.bundle(q, spikes, path.with_suffix(".zip"), labels=labels, engines=("reference", "lava"))
+print(f"{path.with_suffix('.zip')}: {proof['bins']:,} golden numbers, SHA-256 {proof['sha256']}")
+sd.report(net, spikes, path.with_suffix(".html"), integers=q, labels=labels, target="loihi2")
+print(f"{path.with_suffix('.html')}: open it in a browser")

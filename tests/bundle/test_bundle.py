@@ -14,7 +14,7 @@ from bundled import edited, sealed, small, written
 import snndeploy as sd
 from snndeploy import cli
 from snndeploy.bundle.checking import verify
-from snndeploy.bundle.verifier import archive
+from snndeploy.bundle.verifier import archive, maps
 from snndeploy.bundle.verifier.maps import product
 from snndeploy.errors import SnnDeployError, VerdictError
 from snndeploy.network import Dense, Input, Network, Population, Projection, Rule, spec
@@ -276,6 +276,16 @@ def test_products_are_exact_on_both_ways():
         x = rng.integers(0, top, (3, 7))
         exact = [[sum(int(a) * int(b) for a, b in zip(w, row, strict=True)) for w in weight] for row in x]
         assert product(x, weight).tolist() == exact
+
+
+def test_convolutions_in_pieces_are_the_same(tmp_path, monkeypatch):
+    """A sample at a time, where all of them would take too much memory."""
+    whole = written(tmp_path / "a.zip")
+    monkeypatch.setattr(maps, "AT_ONCE", 1)
+    assert verify(tmp_path / "a.zip")["sha256"] == whole["sha256"]
+    monkeypatch.setattr(maps, "COPIED", 100)
+    with pytest.raises(SnnDeployError, match="SD866 .*is not computed here"):
+        verify(tmp_path / "a.zip")
 
 
 def test_the_commands(tmp_path, monkeypatch, capsys):

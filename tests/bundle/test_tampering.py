@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from snndeploy import cli
 from snndeploy.bundle.checking import verify
-from snndeploy.bundle.verifier import archive
+from snndeploy.bundle.verifier import archive, prove
 from snndeploy.bundle.verifier.prove import KNOWN
 from snndeploy.bundle.verifier.reading import text
 from snndeploy.errors import SnnDeployError
@@ -201,6 +201,8 @@ def test_any_forged_document_is_refused_or_proven(home, members, draws):
         assert verify(file)["sha256"]
     except SnnDeployError as problem:
         assert {each.code[:4] for each in problem.findings} == {"SD86"}
+        # a check said what is wrong, and not the net behind all checks
+        assert "unforeseen" not in str(problem)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=80)
@@ -216,6 +218,7 @@ def test_any_forged_array_is_refused_or_proven(home, members, draws):
         verify(file)
     except SnnDeployError as problem:
         assert {each.code for each in problem.findings} <= {"SD864", "SD866", "SD867"}
+        assert "unforeseen" not in str(problem)
 
 
 # of a .npy file of version 1.0 with 118 characters of text
@@ -258,6 +261,34 @@ def test_documents_that_are_none(home, members):
         assert refusal(home, sealed({**members, "golden.json": content})) == {"SD866"}
 
 
+@pytest.mark.parametrize(
+    ("where", "value"),
+    [
+        (("populations",), []),
+        (("populations", 0, "shape"), [True]),
+        (("projections", 0, "maps", 0, "stride"), [True, 1]),
+        (("projections", 0, "maps", 0, "padding"), [[True, 0], [0, 0]]),
+        (("order",), ["conv"] * 3),
+        (("populations", 1, "name"), "conv"),
+        (("projections", 2, "delay"), 0),
+        (("projections", 0, "exponent"), 8),
+        (("populations", 0, "registers", "dv"), 4096),
+        (("decision", "population"), "in"),
+    ],
+)
+def test_contracts_that_contradict_themselves(home, members, where, value):
+    content = json.loads(members["contract.json"])
+    node = content
+    for key in where[:-1]:
+        node = node[key]
+    node[where[-1]] = value
+    (home / "forged.zip").write_bytes(sealed({**members, "contract.json": text(content)}))
+    with pytest.raises(SnnDeployError) as problem:
+        verify(home / "forged.zip")
+    assert [each.code for each in problem.value.findings] == ["SD866"]
+    assert "unforeseen" not in str(problem.value)
+
+
 def test_work_that_never_ends_is_refused(home, members):
     def change(golden):
         golden["steps"] = 2**31
@@ -268,6 +299,16 @@ def test_work_that_never_ends_is_refused(home, members):
         contract["projections"][0]["maps"][0]["padding"] = [[60000, 60000], [60000, 60000]]
 
     assert refusal(home, sealed(edited(members, "contract.json", widen))) == {"SD866"}
+
+
+@pytest.mark.parametrize(("problem", "code"), [(MemoryError(), "SD864"), (KeyError("x"), "SD866")])
+def test_what_nobody_foresaw_is_no_traceback(home, monkeypatch, problem, code):
+    def fail(*given):
+        raise problem
+
+    monkeypatch.setattr(prove, "Network", fail)
+    with pytest.raises(SnnDeployError, match=code):
+        verify(home / "model.zip")
 
 
 def test_exit_codes(home, members, capsys):

@@ -95,7 +95,7 @@ class Golden:
         if self.held.held.get(name) is None:
             return None
         found = self.held.get(name, list)
-        if len(found) != self.batch or not all(isinstance(n, int) and -1 <= n < 2**31 for n in found):
+        if len(found) != self.batch or not all(type(n) is int and -1 <= n < 2**31 for n in found):
             raise self.held.wrong(name, f"it is not a class for each of {self.batch} samples")
         return np.array(found, np.int64)
 

@@ -16,6 +16,8 @@ Array = Any
 Shape = tuple[int, ...]
 # below, sums of products of whole numbers are exact in float64, in any order
 EXACT = 2**53
+# numbers that a convolution copies at a time, and for one sample at most
+AT_ONCE, COPIED = 2**22, 2**26
 LARGEST = 2**63
 
 
@@ -102,7 +104,7 @@ def _windows(x: Array, kernel: Shape, stride: Shape, dilation: Shape, space: Sha
 def _padding(held: Fields, dims: int) -> list[tuple[int, int]]:
     pairs = held.get("padding", list)
     fits = len(pairs) == dims and all(isinstance(p, list) and len(p) == 2 for p in pairs)
-    if not fits or not all(isinstance(n, int) and 0 <= n <= 2**16 for p in pairs for n in p):
+    if not fits or not all(type(n) is int and 0 <= n <= 2**16 for p in pairs for n in p):
         raise held.wrong("padding", "it is not a pair of zeros to add per axis")
     return [(p[0], p[1]) for p in pairs]
 
@@ -124,11 +126,14 @@ def _conv(held: Fields, shape: Shape, load: Callable[[str], Array]) -> Map:
     spans = zip(padded, kernel, dilation, stride, strict=True)
     space = tuple((n - d * (k - 1) - 1) // s + 1 for n, k, d, s in spans)
     columns = prod(n for n in space if n > 0) * each * prod(kernel)
-    if min(space) < 1 or max(shape[0] * prod(padded), columns) > NUMBERS:
+    if min(space) < 1 or max(shape[0] * prod(padded), columns) > COPIED:
         raise held.wrong("padding", f"a kernel of {kernel} on {padded} is not computed here")
-    per = out // groups
+    per, some = out // groups, max(1, AT_ONCE // max(1, columns))
 
     def apply(x: Array) -> Array:
+        return np.concatenate([of_some(x[i : i + some]) for i in range(0, len(x), some)])
+
+    def of_some(x: Array) -> Array:
         seen = _windows(_pad(x, padding), kernel, stride, dilation, space)
         parts = []
         for g in range(groups):

@@ -23,6 +23,10 @@ KNOWN = re.compile(
 )
 
 
+# what a malformed bundle could still raise behind all checks; nothing of it is a reason for a traceback
+UNFORESEEN = (ArithmeticError, AttributeError, EOFError, LookupError, RecursionError, TypeError, ValueError)
+
+
 def prove(path: Path, sha256: str = "") -> dict[str, Any]:
     """What a bundle proves, as plain numbers and strings. No code of the bundle runs.
 
@@ -30,8 +34,18 @@ def prove(path: Path, sha256: str = "") -> dict[str, Any]:
         sha256: of the whole file, as its sender said; "": nothing was said.
 
     Raises:
-        Refused: as the parts do; SD868: it is another file than the one that `sha256` names.
+        Refused: as the parts do; SD868: it is another file than the one that `sha256` names. OSError: it is not read.
     """
+    try:
+        return _prove(path, sha256)
+    except MemoryError as problem:
+        raise refuse("SD864", path.name, "it takes more memory than there is", "use a machine with more") from problem
+    except UNFORESEEN as problem:
+        what = f"unforeseen: {type(problem).__name__}: {str(problem)[:100]}"
+        raise refuse("SD866", path.name, what, AGAIN) from problem
+
+
+def _prove(path: Path, sha256: str) -> dict[str, Any]:
     members = unpack(path)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     if sha256 and not hmac.compare_digest(digest, sha256.strip().lower()):

@@ -98,15 +98,15 @@ class Fields:
             raise self.wrong(name, f"it is outside {least:,}..{most:,}")
         return int(value)
 
-    def word(self, name: str, among: tuple[str, ...] = ()) -> str:
+    def word(self, name: str, among: tuple[str, ...] | None = None) -> str:
         value = self.get(name, str)
-        if among and value not in among:
+        if among is not None and value not in among:
             raise self.wrong(name, f"it is not one of {', '.join(among)}")
         return str(value)
 
     def wholes(self, name: str, least: int = 0, most: int = 2**31) -> tuple[int, ...]:
         value = self.get(name, list)
-        if len(value) > 16 or not all(isinstance(n, int) and least <= n <= most for n in value):
+        if len(value) > 16 or not all(type(n) is int and least <= n <= most for n in value):
             raise self.wrong(name, f"it is not a list of whole numbers in {least:,}..{most:,}")
         return tuple(value)
 
