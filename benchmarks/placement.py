@@ -90,7 +90,8 @@ def picture(rows: list[dict[str, Any]], path: Path) -> None:
         mine = [row for row in rows if row["strategy"] == strategy]
         neurons = [row["neurons"] for row in mine]
         left.loglog(neurons, [row["processor_seconds"] for row in mine], "o-", color=colour, label=strategy)
-        right.loglog(neurons, [row["output_axons"] for row in mine], "o-", color=colour, label=strategy)
+        sent = [(row["neurons"], row["output_axons"]) for row in mine if row["output_axons"]]
+        right.loglog(*zip(*sent, strict=True), "o-", color=colour, label=strategy)
     last = max((row for row in rows if row["strategy"] == "best"), key=lambda row: row["neurons"])
     line = np.array([min(row["neurons"] for row in rows), last["neurons"]])
     left.loglog(line, last["processor_seconds"] * line / last["neurons"], ":", color="black", label="linear")

@@ -19,6 +19,7 @@ from snndeploy.report import (
     encoding_tables,
     hostile_table,
     instances_table,
+    placement_table,
     quantisation_tables,
 )
 from snndeploy.report.markdown import table
@@ -40,6 +41,7 @@ def tables() -> dict[str, str]:
         "bits": quantisation_tables.bits(),
         "bench": bench_tables.summary(),
         "hostile": hostile_table.summary(),
+        "placement": placement_table.summary(),
     }
 
 
