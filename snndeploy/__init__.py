@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         to_snntorch,
         train,
         verify,
+        why,
         write,
     )
 
@@ -73,6 +74,7 @@ __all__ = [
     "to_snntorch",
     "train",
     "verify",
+    "why",
     "write",
 ]
 

@@ -179,6 +179,7 @@ CODES: dict[str, str] = {
     "SD721": "a verification cannot be run",
     "SD722": "a recording does not fit",
     "SD723": "a population cannot be identified",
+    "SD724": "a neuron cannot be explained",
     # conformance suite
     "SD740": "the conformance suite cannot be read",
     "SD741": "there is no such adapter",

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from snndeploy.conform.suite.report import Report
     from snndeploy.conform.tiers import Tolerances
     from snndeploy.conform.verification import Verification
+    from snndeploy.conform.why import Why
     from snndeploy.deliver import Delivered
     from snndeploy.encoding.names import Named
     from snndeploy.engines import Trace
@@ -802,6 +803,40 @@ def identify(
     from snndeploy.conform.reread import identify_recording
 
     return identify_recording(model, data, spikes, v, population, others, dt)
+
+
+def why(
+    given: Trace | Network | Path,
+    neuron: str | tuple[str, Any],
+    step: int,
+    data: Any = None,
+    sample: int = 0,
+    depth: int = 0,
+    most: int = 3,
+) -> Why:
+    """Why a neuron spiked, or did not: its membrane as a sum, with a term for every event that arrived.
+
+    An event counts with what is left of it: through the decays of u and v, up to the last reset to a value. Biases,
+    first states, resets, floors, and of integers every rounding, are terms of their own; all add up to p exactly.
+
+    Args:
+        given: a trace, or the file of one; or a network, which is then run on `data`.
+        neuron: "hidden[3]", "conv[0,4,2]", or ("hidden", 3).
+        sample: its number. depth: how often to ask the same of the `most` source neurons that contributed most.
+
+    Returns:
+        `.p`, `.theta`, `.margin`, `.terms` (largest first), `.sources` (events of a neuron together), `.rounding`.
+
+    Raises:
+        SnnDeployError SD724: there is no such neuron, step or sample, or what feeds it was not recorded.
+    """
+    from snndeploy.conform.why import why as trace_back
+    from snndeploy.engines import Trace, trace_file
+    from snndeploy.network import Network
+
+    shown = given if isinstance(given, Trace | Network) else trace_file.read(given)
+    fed = _events(shown, data) if isinstance(shown, Network) else None
+    return trace_back(shown, neuron, step, fed, sample, depth, most)
 
 
 def verify(

@@ -1,4 +1,4 @@
-"""verify, diagnose, identify: engines against each other, why two runs differ, which rule a recording shows."""
+"""verify, diagnose, identify, why: engines against each other, and what made them do so."""
 
 from __future__ import annotations
 
@@ -172,4 +172,25 @@ def identify(
         raise typer.Exit(1)
 
 
-COMMANDS = (verify, diagnose, identify)
+def why(
+    trace: Annotated[Path, typer.Argument(help="A .npz trace, or a .nir file with --data.", show_default=False)],
+    neuron: Annotated[str, typer.Argument(help="hidden[3], conv[0,4,2].", show_default=False)],
+    step: Annotated[int, typer.Argument(help="Its step.", show_default=False)],
+    sample: Annotated[int, typer.Option("--sample", help="Its sample.")] = 0,
+    depth: Annotated[int, typer.Option("--depth", help="How often to ask the same of the largest sources.")] = 0,
+    data: Annotated[Path | None, typer.Option("--data", "--input", help="What to run a .nir file on.")] = None,
+    json: opt.Json = False,
+) -> None:
+    """Say why a neuron spiked or did not: every contribution to its membrane."""
+    from snndeploy import verbs
+    from snndeploy.files import existing, load_arrays
+
+    existing(trace, "trace")
+    given: Any = verbs.read(trace) if data is not None else trace
+    with progress("why", json) as update:
+        found = verbs.why(given, neuron, step, None if data is None else load_arrays(data), sample, depth)
+        update(1, 1)
+    show({"trace": str(trace), **found.as_dict()}, json, str(found))
+
+
+COMMANDS = (verify, diagnose, identify, why)

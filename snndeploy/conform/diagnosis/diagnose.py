@@ -11,7 +11,7 @@ from snndeploy.conform.compare import compare
 from snndeploy.conform.diagnosis.evidence import SAMPLES, Evidence, gather
 from snndeploy.conform.diagnosis.hypothesis import Case
 from snndeploy.conform.diagnosis.predict import Predicted
-from snndeploy.conform.diagnosis.result import Cause, Check, Diagnosis
+from snndeploy.conform.diagnosis.result import Cause, Check, Contribution, Diagnosis
 from snndeploy.conform.diagnosis.search import definition, explain, scales
 from snndeploy.conform.result import Comparison, First
 from snndeploy.engines.trace import Trace
@@ -21,6 +21,8 @@ from snndeploy.network.timing import update_order
 
 # neuron-steps of one layer that are looked at; of larger ones, some samples are
 BINS = 2**22
+# contributions that are shown
+TERMS = 8
 
 
 def diagnose(a: Trace, b: Trace, comparison: Comparison | None = None) -> Diagnosis:
@@ -72,7 +74,7 @@ def diagnose(a: Trace, b: Trace, comparison: Comparison | None = None) -> Diagno
             _current(x, first),
             _current(y, first),
             found,
-            (),
+            _contributions(x, first),
             tuple((name, causes[name]) for name in order[1:]),
             tuple(notes),
         )
@@ -93,7 +95,18 @@ def diagnose(a: Trace, b: Trace, comparison: Comparison | None = None) -> Diagno
     elif unknown:
         cause = replace(cause, text=f"the inputs of {', '.join(unknown)} were not recorded", explained=0)
     first = same.first
-    return Diagnosis(first, cause, None, True, "", _current(x, first), _current(y, first), checks, notes=tuple(notes))
+    return Diagnosis(
+        first,
+        cause,
+        None,
+        True,
+        "",
+        _current(x, first),
+        _current(y, first),
+        checks,
+        _contributions(x, first),
+        notes=tuple(notes),
+    )
 
 
 Layers = dict[str, tuple[Evidence, Predicted] | None]
@@ -166,3 +179,15 @@ def _current(view: View, first: First | None) -> float | None:
     flat = int(np.ravel_multi_index(first.index, shape)) if shape else 0
     row = np.asarray(u[at]).reshape(-1, int(np.prod(shape)))[:, flat]
     return float(row[np.abs(row).argmax()])
+
+
+def _contributions(view: View, first: First | None) -> tuple[Contribution, ...]:
+    """The largest terms of p in the first bin, by what `a` recorded."""
+    if first is None:
+        return ()
+    from snndeploy.conform.why.attribute import attribute, unravelled
+
+    e = gather(view.trace.network, view, first.population, np.array([first.batch]))
+    if e is None:
+        return ()
+    return unravelled(attribute(e, first.index, first.step).terms[:TERMS], view.trace.network.shapes)
