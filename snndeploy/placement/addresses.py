@@ -77,12 +77,13 @@ class Tables:
         raise IndexError(f"core {core} has no compartment {compartment}")
 
 
-def tables(network: Network, core_of: Mapping[str, Array], shared: bool = False) -> Tables:
+def tables(network: Network, core_of: Mapping[str, Array], shared: bool = True) -> Tables:
     """The tables that an assignment makes.
 
     Args:
         core_of: core of each neuron by population.
-        shared: source neurons of a projection whose synapses on a core are equal come in on one axon.
+        shared: source neurons of a projection whose synapses on a core are equal come in on one axon, as `place` counts
+            them on a target whose axons are shared.
 
     Raises:
         SnnDeployError SD260: the assignment is not of this network.

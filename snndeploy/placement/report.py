@@ -93,7 +93,7 @@ def _core_rows(plan: Placement, all_cores: bool) -> list[tuple[str, ...]]:
         groups = [groups[i] for i in sorted(fullest)]
     rows = [names, *((*cells[:-1], f"{len(held):,}", f"{_which(held)}: {cells[-1]}") for cells, held in groups)]
     if rest:
-        rows.append((*("...",) * 6, f"{len(rest):,}", "less full (--all-cores)"))
+        rows.append((*("...",) * 6, f"{len(rest):,}", "see --all-cores"))
     total = [f"{sum(c.input_axons for c in plan.cores):,}", "", f"{sum(c.neurons for c in plan.cores):,}"]
     total += [f"{sum(c.synapses for c in plan.cores):,}", f"{sum(c.output_axons for c in plan.cores):,}", ""]
     return [*rows, (*total, f"{len(plan.cores):,}", "in all")]
@@ -107,7 +107,7 @@ def _which(held: Sequence[Core]) -> str:
 
 
 def _cells(c: Core) -> tuple[str, ...]:
-    held = ", ".join(f"{name} {count:,}" for name, count in c.populations.items())
+    held = ", ".join(f"{name} ({count:,})" for name, count in c.populations.items())
     return (
         f"{c.input_axons:,} {_percent(c.share['input_axons']):>5}",
         f"{c.neuron_settings:,}",

@@ -36,7 +36,7 @@ def simulate(
     record: Iterable[str] = ("spikes",),
     progress: Callable[[int, int], None] | None = None,
     only: Iterable[str] | None = None,
-    shared: bool = False,
+    shared: bool = True,
 ) -> Trace:
     """Runs the tables of a placed network; see the module. The trace is in network time.
 

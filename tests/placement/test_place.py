@@ -286,7 +286,7 @@ def test_a_placement_prints_as_a_table_and_as_plain_data():
     plan = place(two_layers(30, 40, 10), "loihi2")
     text = str(plan)
     assert text.startswith("1 of 128 cores of loihi2\n")
-    assert "0: fc1 40, fc2 10" in text
+    assert "0: fc1 (40), fc2 (10)" in text
     data = json.loads(json.dumps(plan.as_dict()))
     assert data["core"][0]["synapses"] == 1600
     assert data["core_of"]["fc2"] == [0] * 10

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,12 +14,17 @@ from random_networks import EVERY, integer_network, spikes_for
 
 import snndeploy as sd
 from snndeploy.engines import run
-from snndeploy.errors import SnnDeployError
+from snndeploy.errors import SnnDeployError, VerdictError
 from snndeploy.network import Dense, Flatten, Format, Input, Network, Pool, Population, Projection, Registers
 from snndeploy.network.maps import chain_matrix
+from snndeploy.network.timing import latencies
+from snndeploy.placement import place
 from snndeploy.placement.addresses import tables
 from snndeploy.placement.placed import run_placed, split
 from snndeploy.placement.simulate import simulate
+
+sys.path.append(str(Path(__file__).parent))
+from test_place import axon_bits, small
 
 KINDS = ("spikes", "u", "v")
 
@@ -220,6 +227,38 @@ def test_tables_hold_every_neuron_and_every_synapse_once(seed, cores, shared):
         np.testing.assert_array_equal(built[p.name], chain_matrix(p.maps, network.shapes[p.source]).toarray())
 
 
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 2**20), st.integers(3, 30), st.integers(30, 90), st.integers(60, 300), st.booleans())
+def test_tables_count_what_the_plan_says(seed, neurons, axons, words, shared):
+    """Two counts of one plan that share no code: the tables hold what the plan counts, and no core more than it may."""
+    network = integer_network(np.random.default_rng(seed), frozenset({"convolution", "recurrence", "skip", "delay"}))
+    limits = {"neurons": neurons, "input_axons": axons, "synaptic_memory_bits": 64 * words, "axons_are_shared": shared}
+    try:
+        plan = place(network, small(**limits))
+    except VerdictError:
+        return
+    held = tables(network, plan.core_of, shared)
+    late, memory = latencies(network), np.zeros(held.cores, int)
+    for axon, core in enumerate(held.axon_core):
+        p = network.projections[held.axon_projection[axon]]
+        waits = p.delay + late[p.target] - late[p.source] > 1
+        field = next(w for w in (1, 2, 3, 4, 5, 6, 8) if w >= p.format.bits)
+        count = int(held.synapse_start[axon + 1] - held.synapse_start[axon])
+        memory[core] += axon_bits(count, field + 10 + (6 if waits else 0))
+    sent = np.zeros(held.cores, int)
+    for name, on in plan.core_of.items():
+        np.add.at(sent, on, np.diff(held.routes[name].start))
+    stored = np.bincount(np.repeat(held.axon_core, np.diff(held.synapse_start)), minlength=held.cores)
+    for c, size, came in zip(plan.cores, np.diff(held.compartment_start), np.diff(held.axon_start), strict=True):
+        assert (c.neurons, c.input_axons, c.output_axons) == (size, came, sent[c.index])
+        assert (c.stored, c.memory_bits) == (stored[c.index], memory[c.index])
+        assert size <= neurons
+        assert came <= axons
+        assert memory[c.index] <= 64 * words
+    again = place(network, small(**limits))
+    assert again.as_dict() == plan.as_dict()
+
+
 def test_neurons_of_a_pooling_window_share_an_axon():
     maps = (Pool((2, 2), (2, 2), kind="sum"), Flatten(0, -1, 3), Dense(2 * np.arange(1, 13).reshape(3, 4)))
     network = Network(
@@ -230,8 +269,8 @@ def test_neurons_of_a_pooling_window_share_an_axon():
         ("out",),
     )
     core_of = {"out": np.array([0, 0, 1])}
-    assert np.diff(tables(network, core_of).axon_start).tolist() == [16, 16]
-    held = tables(network, core_of, shared=True)
+    assert np.diff(tables(network, core_of, shared=False).axon_start).tolist() == [16, 16]
+    held = tables(network, core_of)
     assert np.diff(held.axon_start).tolist() == [4, 4]
     assert len(held.mantissa) == 4 * 3
     assert len(held.routes["in"].axon) == 16 * 2  # every source neuron still sends to both cores

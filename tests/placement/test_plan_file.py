@@ -134,8 +134,8 @@ def test_a_report_fits_its_columns_and_adds_up():
     for text in (short, whole):
         assert max(map(len, text.splitlines())) <= report.WIDTH
         assert text.splitlines()[-1].split()[-3:] == [f"{len(plan.cores)}", "in", "all"]
-    assert "less full (--all-cores)" in short
-    assert "less full" not in whole
+    assert "see --all-cores" in short
+    assert "see --all-cores" not in whole
     lines = {each["population"]: each for each in report.layers(plan)}
     assert lines["fc1"]["neurons"] == 700
     assert lines["fc1"]["cores"] + lines["fc2"]["cores"] >= len(plan.cores)
@@ -145,5 +145,5 @@ def test_a_report_fits_its_columns_and_adds_up():
 def test_cores_that_are_alike_share_a_row():
     network = two_layers(5, 40, 10)
     text = report.text(place(network, small(neurons=10)))
-    row = next(line for line in text.splitlines() if "0-3: fc1 10" in line)
+    row = next(line for line in text.splitlines() if "0-3: fc1 (10)" in line)
     assert row.split()[-4] == "4"
