@@ -141,7 +141,10 @@ def place(
     text = "\n".join([of_plan.text(plan, all_cores), *map(str, plan.findings)])
     show({"model": str(model), **plan.as_dict()}, json, text)
     if output is not None:
-        say(f"{output}: {len(plan.cores):,} cores of {chip.name}, and which neuron is where", json)
+        say(f"{output}: {of_plan.count(len(plan.cores))} of {chip.name}, and which neuron is where", json)
+    if plan.chips > 1:
+        held = model if rounded is None else rounded
+        say(f"snndeploy advise {held} --target {chip.name}: tries what takes fewer cores", json)
     if drawn is not None:
         say(f"{drawn}: the mesh", json)
 

@@ -28,6 +28,8 @@ from snndeploy.quantize import quantize
 from snndeploy.targets import Target
 
 Progress = Callable[..., None]
+# seconds of one placement, beyond which changes are placed by the strategy that was best for the network itself
+SLOW = 2.0
 
 
 def advise(
@@ -49,7 +51,7 @@ def advise(
         data: (time, batch, *shape) input, as for `engines.run`: every change is run on it and compared.
         labels: class of each sample (batch,), for accuracies.
         calibration: input from which a float network is quantised; None: `data`.
-        seconds: no change is begun after so many; the one at work is finished.
+        seconds: no change is begun so long after the first; the one at work is finished.
         progress: called with (done, in all, what is being tried).
         arranging: as for `place`.
 
@@ -70,8 +72,11 @@ def advise(
     made: list[Tried] = []
     untried: list[str] = []
     options = list(changes_of(network, chip, found, as_is.plan))
+    if as_is.plan is not None and as_is.seconds > SLOW:
+        study = replace(study, arranging={**study.arranging, "strategy": as_is.plan.strategy})
+    since = time.perf_counter()
     for number, change in enumerate(options):
-        if time.perf_counter() - begun > seconds:
+        if time.perf_counter() - since > seconds:
             untried.append(change.title)
             continue
         told(number, len(options), change.title)

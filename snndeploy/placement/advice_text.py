@@ -5,6 +5,8 @@ from __future__ import annotations
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
+from snndeploy.placement.report import count
+
 if TYPE_CHECKING:
     from snndeploy.placement.tried import Advice, Tried
 
@@ -70,8 +72,7 @@ def _notes(helped: list[Tried]) -> list[str]:
 
 
 def _cores(each: Tried) -> str:
-    count = len(each.plan.cores) if each.plan else 0
-    return f"{count:,} core{'' if count == 1 else 's'} of {each.target}"
+    return f"{count(len(each.plan.cores) if each.plan else 0)} of {each.target}"
 
 
 def _verdict(advice: Advice) -> list[str]:
@@ -89,4 +90,5 @@ def _verdict(advice: Advice) -> list[str]:
     if as_is.plan is not None:
         chips = "one chip" if best.plan.chips == 1 else f"{best.plan.chips} chips"
         cheapest = f"as it is, it fits on {as_is.plan.chips} chips; the cheapest change for {chips}: {best.title}"
-    return wrap(f"{cheapest} ({_cores(best)})", WIDTH)
+    train = ", to be trained" if best.kind == "retrain" else ""
+    return wrap(f"{cheapest} ({_cores(best)}{train})", WIDTH)

@@ -26,6 +26,7 @@ from snndeploy.network.maps import Map, Sparse, chain_matrix
 from snndeploy.network.network import Input, Network, Population, Projection
 from snndeploy.network.registers import Registers
 from snndeploy.placement.pieces import Piece, pieces, registers_of
+from snndeploy.placement.report import count
 from snndeploy.placement.simulate import simulate
 
 # notes of an engine that are kept; it writes one per piece
@@ -86,12 +87,12 @@ class Placed:
                 raise error("SD261", f"population {name!r}", what, "leave out raw: network time is the same on all")
         held: dict[str, Any] = {what: self._whole(getattr(trace, what)) for what in ("spikes", "u", "v")}
         kept, more = trace.notes[:NOTES], len(trace.notes) - NOTES
-        head = f"placed: {self.cores:,} cores; {self.crossing:,} of {len(self.parts.projections):,} pieces of "
+        head = f"placed: {count(self.cores)}; {self.crossing:,} of {len(self.parts.projections):,} pieces of "
         notes = (head + "projections go from core to core", *kept, *((f"... and {more:,} more",) if more > 0 else ()))
         return replace(
             trace,
             network=self.whole,
-            engine=f"{trace.engine} on {self.cores:,} core{'s' if self.cores > 1 else ''}",
+            engine=f"{trace.engine} on {count(self.cores)}",
             inputs=given,
             latency={name: max(seen) for name, seen in late.items()},
             notes=notes,

@@ -58,6 +58,10 @@ def text(plan: Placement, all_cores: bool = False) -> str:
     return "\n".join([head(plan), "", *_table(_layer_rows(plan), True), "", *_table(_core_rows(plan, all_cores))])
 
 
+def count(cores: int) -> str:
+    return f"{cores:,} core" + ("" if cores == 1 else "s")
+
+
 def head(plan: Placement) -> str:
     said = f"{len(plan.cores):,} of {plan.chip_cores:,} cores of {plan.target}"
     if plan.chips > 1:

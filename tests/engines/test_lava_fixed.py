@@ -236,3 +236,22 @@ def test_our_process_shares_no_code_with_other_engines() -> None:
         names = [n.module or "" for n in ast.walk(tree) if isinstance(n, ast.ImportFrom)]
         ours = {name for name in names if name.startswith("snndeploy")}
         assert ours <= {"snndeploy.engines.lava", "snndeploy.engines.lava.processes.rule_lif.process"}
+
+
+def test_lavas_compiler_flattens_long_lists_of_processes():
+    """It recurses once per process, and a placed network has more of them than Python lets functions nest."""
+    import sys
+
+    from snndeploy.engines.lava import patches
+
+    patches.load()
+    from lava.magma.compiler.compiler_graphs import flatten_list_recursive
+
+    from snndeploy.engines.lava.inline import _deep
+
+    many, before = list(range(sys.getrecursionlimit() + 500)), sys.getrecursionlimit()
+    with pytest.raises(RecursionError):
+        flatten_list_recursive(many)
+    with _deep(len(many)):
+        assert flatten_list_recursive(many) == many
+    assert sys.getrecursionlimit() == before

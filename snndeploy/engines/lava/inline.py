@@ -7,8 +7,10 @@ neurons run, then connections take in the spikes. Nothing can hang, and an excep
 
 from __future__ import annotations
 
+import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -132,12 +134,25 @@ def _compile(built: Built) -> tuple[dict[Any, Any], list[Any]]:
     so every part is compiled."""
     builders: dict[Any, Any] = {}
     channels: list[Any] = []
-    for process in (*built.neurons.values(), *built.feeds.values()):
-        if process not in builders:
-            executable = process.compile(built.config)
-            builders |= executable.proc_builders
-            channels += executable.channel_builders
+    processes = (*built.neurons.values(), *built.feeds.values())
+    with _deep(len(processes) + len(built.connections)):
+        for process in processes:
+            if process not in builders:
+                executable = process.compile(built.config)
+                builders |= executable.proc_builders
+                channels += executable.channel_builders
     return builders, channels
+
+
+@contextmanager
+def _deep(processes: int) -> Iterator[None]:
+    """Lava's compiler flattens its lists of processes by recursion, a call for each of them."""
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(before + 4 * processes)
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(before)
 
 
 def run_samples(
