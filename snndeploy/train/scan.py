@@ -160,9 +160,9 @@ class Scan(torch.autograd.Function):
         p, pending, inner = ctx.p, ctx.pending, bool(how.inner)
         steps, batch, size = p.shape
         given = grads[0].to(torch.float32).contiguous().reshape(p.shape)
-        names = ("theta", "keep_u", "keep_v")
-        known = np.stack([how.row(name, ctx.values) for name in names])
-        known[1:] /= np.float32(DECAY_UNITY)
+        theta, *keeps = (how.row(name, ctx.values) for name in ("theta", "keep_u", "keep_v"))
+        shares = [keep / np.float32(DECAY_UNITY) for keep in keeps]
+        known = np.stack([theta, 1 / np.maximum(theta, np.float32(1)), *shares])
         # of u, of v, of the bias and of the threshold
         held = torch.cat([grads[1], torch.zeros(2, batch, size)]).numpy()
         of_y = torch.empty(p.shape)

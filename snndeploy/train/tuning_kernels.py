@@ -86,19 +86,19 @@ $step
 @njit(cache=True, nogil=True, error_model="numpy")
 def backward(low, high, steps, batch, size, first, onset, unit, slope, given, numbers, p, pending, held, of_y):
     cells = np.uint64(batch) * np.uint64(size)
-    work = np.empty(7 * BLOCK, np.float32)
+    work = np.empty(8 * BLOCK, np.float32)
     for b in range(np.uint64(low), np.uint64(high)):
         for begin in range(np.uint64(0), np.uint64(size), BLOCK):
             count = min(BLOCK, np.uint64(size) - begin)
-            gather(work, 0, 3, numbers, np.uint64(size), begin, count)
-            gather(work, 3, 4, held, cells, b * np.uint64(size) + begin, count)
+            gather(work, 0, 4, numbers, np.uint64(size), begin, count)
+            gather(work, 4, 4, held, cells, b * np.uint64(size) + begin, count)
             for back in range(np.uint64(steps)):
                 t = np.uint64(steps) - np.uint64(1) - back
                 biased = ONE if first + np.int64(t) >= onset else NIL
                 row = (t * np.uint64(batch) + b) * np.uint64(size) + begin
                 for n in range(count):
 $back
-            scatter(work, 3, 4, held, cells, b * np.uint64(size) + begin, count)
+            scatter(work, 4, 4, held, cells, b * np.uint64(size) + begin, count)
 """)
 
 
@@ -123,13 +123,13 @@ def forward_lines(of: Kernel) -> list[str]:
 
 
 def backward_lines(of: Kernel) -> list[str]:
-    """Of one cell and step; work: theta, keep_u, keep_v, of_u, of_v, of_bias, of_theta."""
-    at = [f"work[np.uint64({k}) * BLOCK + n]" for k in range(7)]
+    """Of one cell and step; work: theta, 1/theta, keep_u, keep_v, of_u, of_v, of_bias, of_theta."""
+    at = [f"work[np.uint64({k}) * BLOCK + n]" for k in range(8)]
     lines = ["height, g = p[row + n], given[row + n]"]
     kept = "ONE"
     if of.spiking:
-        lines += [f"theta_ = {at[0]}", "over = np.float32(height) - theta_", "size_ = max(theta_, ONE)"]
-        lines += ["x = over / size_", f"through = g * ({SHARP[of.sharp]}) / size_", f"{at[6]} -= through"]
+        lines += [f"over = np.float32(p[row + n]) - {at[0]}", f"x = over * {at[1]}"]
+        lines += [f"through = g * ({SHARP[of.sharp]}) * {at[1]}", f"{at[7]} -= through"]
         spiked = "(ONE if over > NIL else NIL)"
         if of.kind == "to" and of.when == "now":
             kept = f"(ONE - {spiked})"
@@ -142,12 +142,12 @@ def backward_lines(of: Kernel) -> list[str]:
         free += " * (ONE - np.float32(pending[row + n]))"
     return [
         *lines,
-        f"of_q = ({at[4]} * {kept} + through) * {free}",
-        f"total = {at[3]} + of_q",
+        f"of_q = ({at[5]} * {kept} + through) * {free}",
+        f"total = {at[4]} + of_q",
         "of_y[row + n] = total * unit",
-        f"{at[5]} += of_q * biased",
-        f"{at[3]} = total * {at[1]}",
-        f"{at[4]} = of_q * {at[2]}",
+        f"{at[6]} += of_q * biased",
+        f"{at[4]} = total * {at[2]}",
+        f"{at[5]} = of_q * {at[3]}",
     ]
 
 

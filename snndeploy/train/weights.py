@@ -74,11 +74,14 @@ def weighted(each: Map, shape: Shape) -> Weighted:
 
 def _conv(each: Conv, shape: Shape) -> Weighted:
     convolve = functional.conv1d if len(each.kernel) == 1 else functional.conv2d
+    even = all(before == behind for before, behind in each.padding)
+    around = tuple(before for before, _ in each.padding) if even else 0
 
     def apply(x: Tensor, weight: Tensor) -> Tensor:
         if x.device.type == "cuda":
             return columns(each, shape, weight)(x)
-        return convolve(padded(x, each.padding), weight, None, each.stride, 0, each.dilation, each.groups)
+        x = x if even else padded(x, each.padding)
+        return convolve(x, weight, None, each.stride, around, each.dilation, each.groups)
 
     return apply
 
