@@ -34,6 +34,13 @@ POPULATIONS
 -----------
 
 """
+MEANT = """
+
+In words: `reset(y)` is `value` for kind "to", y - value for kind "by", and y for "none"; `amount` is what it takes
+away, p - reset(p). u and v are `initial_u` and `initial_v` before the first step, a is 0, and nobody rests. A register
+is one number for all neurons or one for each. A population without vth never spikes, and emits v.
+
+"""
 MAPS = """
 PROJECTIONS
 -----------
@@ -64,7 +71,7 @@ THIS NETWORK
 def words(network: Network, states: bool) -> str:
     """Plain text of a network in the integer form."""
     equation = (registers.__doc__ or "").strip().split("\n", 2)[2]
-    told = HEAD.format(states=" and states" if states else "") + equation + "\n\n" + MAPS + render(network)
+    told = HEAD.format(states=" and states" if states else "") + equation + MEANT + MAPS + render(network)
     lines = [f"encoding of input {each.input!r}: {each.said}" for each in network.encodings]
     if lines:
         told += "\n\nThe input in golden/ is what these encodings made:\n" + "\n".join(lines)

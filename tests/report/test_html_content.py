@@ -3,8 +3,10 @@
 import base64
 import json
 import re
+import sys
 from dataclasses import replace
 from html.parser import HTMLParser
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from pages import HOSTILE, content, network, spikes, total, with_many
 
 import snndeploy as sd
 from snndeploy import cli
+from snndeploy.engines import base, reference
 from snndeploy.errors import SnnDeployError
 from snndeploy.network import Decision, Input, Population, Reset, Rule
 from snndeploy.report.html import page
@@ -247,6 +250,34 @@ def test_encoded_inputs(tmp_path):
     found = sd.report(net, held, tmp_path / "b.html", integers=q, engines=("reference",), samples=1)
     assert found.budget is None
     assert "No error budget: SD209" in (tmp_path / "b.html").read_text("utf-8")
+
+
+def test_an_engine_that_differs_is_shown_and_diagnosed(tmp_path, monkeypatch):
+    """An engine with one changed threshold: the page shows its spikes, names the layer, and does not agree."""
+
+    def run(job):
+        wrong = job.network.populations[1]
+        changed = replace(wrong, rule=replace(wrong.rule, threshold=1.1))
+        other = job.network.with_(populations=(job.network.populations[0], changed, job.network.populations[2]))
+        return replace(reference.run(replace(job, network=other)), network=job.network, engine="off")
+
+    module = ModuleType("off_engine")
+    module.missing, module.refusals, module.run = reference.missing, reference.refusals, run
+    monkeypatch.setitem(sys.modules, "off_engine", module)
+    monkeypatch.setitem(base.ENGINES, "off", "off_engine")
+    net, x = network(), spikes(3)
+    found = sd.report(net, x, tmp_path / "a.html", engines=("reference", "off"))
+    assert not found.agrees
+    (only,) = found.pairs
+    assert only.title == "float form: reference against off"
+    assert sum(r.counts[1] for r in only.layers[0].samples) == sd.run(net, x).spikes["one"].sum()
+    assert not any(sum(r.counts[2:]) for r in only.layers[0].samples)
+    assert any(sum(r.counts[2:]) for r in only.layers[1].samples)
+    assert only.first[1] == 1
+    assert [each.population for each in only.curves] == ["two", "out"]
+    text = (tmp_path / "a.html").read_text("utf-8")
+    assert "✗ differs" in text
+    assert str(only.comparison.first).replace("'", "&#39;") in text
 
 
 def test_one_network_alone(tmp_path):
