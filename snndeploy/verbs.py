@@ -456,7 +456,13 @@ def budget(
 
 
 def place(
-    network: Network, target: str | Target, *, rates: Rates = None, arrange: str = "metis", seed: int = 0
+    network: Network,
+    target: str | Target,
+    *,
+    rates: Rates = None,
+    arrange: str = "metis",
+    seed: int = 0,
+    strategy: str = "best",
 ) -> Placement:
     """Which core holds which neurons, axons and synapses, and where on the mesh it lies.
 
@@ -465,14 +471,17 @@ def place(
             of them by name of input and population; None: every neuron alike.
         arrange: "metis": METIS and swaps; "greedy"; "rows".
         seed: of "metis"; the same one gives the same placement.
+        strategy: how populations are split over cores: "best"; "greedy", first-fit, the baseline; "boxes", "places",
+            "channels" or "fewest".
 
     Raises:
-        SnnDeployError SD250, SD251: the rates do not fit the network, or there is no such arrangement.
+        SnnDeployError SD250, SD251: the rates do not fit the network, or there is no such arrangement. SD244: no such
+        strategy.
         VerdictError SD2xx: it does not fit; every limit that is exceeded is named.
     """
     from snndeploy.placement import place as on_cores
 
-    return on_cores(network, _target(target), rates=rates, arrange=arrange, seed=seed)
+    return on_cores(network, _target(target), rates=rates, arrange=arrange, seed=seed, strategy=strategy)
 
 
 def cost(placement: Placement | Path, network: Network, trace: Trace, target: str | Target | None = None) -> Cost:

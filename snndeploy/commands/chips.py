@@ -89,6 +89,9 @@ def place(
     ] = None,
     arrange: Annotated[str, typer.Option("--arrange", help="Of cores on the mesh: metis, greedy or rows.")] = "metis",
     seed: Annotated[int, typer.Option("--seed", help="Of metis.")] = 0,
+    strategy: Annotated[
+        str, typer.Option("--strategy", help="Of splits: best, greedy, boxes, places, channels or fewest.")
+    ] = "best",
     output: Annotated[Path | None, typer.Option("--output", "-o", help="The .json plan to write, for `run`.")] = None,
     drawn: Annotated[
         Path | None, typer.Option("--picture", help="The .svg to write: cores on the mesh, their load and traffic.")
@@ -127,7 +130,7 @@ def place(
             net = advising.integers(net, model, chip, rounded, calibration, json)
         if data is not None:
             known = measured(net, data, json)
-        plan = verbs.place(net, chip, rates=known, arrange=arrange, seed=seed)
+        plan = verbs.place(net, chip, rates=known, arrange=arrange, seed=seed, strategy=strategy)
     except SnnDeployError as problem:
         if not advising.can_help(problem):
             raise

@@ -54,16 +54,16 @@ class Windows:
 
     @cached_property
     def table(self) -> Array:
-        """int64 (places, taps): the place of the input that each tap meets; -1 where it meets none."""
-        conv, found, inside = self.conv, np.zeros((1, 1), np.int64), np.ones((1, 1), bool)
+        """int32 (places, taps): the place of the input that each tap meets; -1 where it meets none."""
+        conv, found, inside = self.conv, np.zeros((1, 1), np.int32), np.ones((1, 1), bool)
         for axis in range(len(conv.kernel)):
             start = np.arange(self.out[1 + axis])[:, None] * conv.stride[axis] - conv.padding[axis][0]
-            at = start + np.arange(conv.kernel[axis]) * conv.dilation[axis]
+            at = (start + np.arange(conv.kernel[axis]) * conv.dilation[axis]).astype(np.int32)
             good = (at >= 0) & (at < self.shape[1 + axis])
             size = (found.shape[0] * at.shape[0], found.shape[1] * at.shape[1])
             found = (found[:, None, :, None] * self.shape[1 + axis] + at[None, :, None, :]).reshape(size)
             inside = (inside[:, None, :, None] & good[None, :, None, :]).reshape(size)
-        return np.where(inside, found, -1)
+        return np.where(inside, found, np.int32(-1))
 
     @cached_property
     def random(self) -> tuple[Array, Array]:

@@ -219,3 +219,20 @@ def test_formats_share_a_core_as_far_as_it_has_them():
         plan = place(network, changed(LOIHI, core={"synapse_formats": 3}), strategy=strategy)
         assert sorted(core.formats for core in plan.cores) == [1, 3]
         assert len(place(network, LOIHI, strategy=strategy).cores) == 1
+
+
+def test_the_strategy_is_said_on_the_command_line(tmp_path, capsys):
+    import json
+
+    import snndeploy as sd
+    from snndeploy.cli import main
+
+    path = tmp_path / "q.nir"
+    sd.write(images(layers=2), path)
+    plans = {}
+    for strategy in ("greedy", "boxes"):
+        assert main(["place", str(path), "--target", "loihi1", "--strategy", strategy, "--json"]) == 0
+        plans[strategy] = json.loads(capsys.readouterr().out)
+        assert plans[strategy]["strategy"] == strategy
+    assert main(["place", str(path), "--target", "loihi1", "--strategy", "fast"]) == 2
+    assert "SD244" in capsys.readouterr().err

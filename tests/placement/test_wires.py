@@ -12,6 +12,8 @@ from snndeploy import targets
 from snndeploy.network import Conv, Dense, Flatten, Format, Input, Network, Pool, Population, Projection, Registers
 from snndeploy.network.maps import chain_matrix
 from snndeploy.placement import axons as axons_module
+from snndeploy.placement import place
+from snndeploy.placement.addresses import tables
 from snndeploy.placement.axons import check_equal, shared
 from snndeploy.placement.windows import Windows
 from snndeploy.placement.wires import Rows, wires
@@ -160,3 +162,15 @@ def test_the_kernel_of_a_convolution_is_stored_once_where_the_target_can():
 def test_a_weight_takes_the_next_field(bits, field):
     assert axons_module.synapse_bits(bits, False, LOIHI) == field + 10
     assert axons_module.synapse_bits(bits, True, LOIHI) == field + 16
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 2**20), st.integers(1, 12))
+def test_the_address_tables_of_a_placed_network_have_as_many_axons_and_synapses(seed, neurons):
+    """They are made from matrices, by other code; and they run, bit for bit."""
+    network = integer_network(np.random.default_rng(seed), frozenset({"convolution", "recurrence", "skip", "delay"}))
+    held = LOIHI.core.model_copy(update={"neurons": LOIHI.core.neurons.model_copy(update={"value": neurons})})
+    plan = place(network, LOIHI.model_copy(update={"core": held}), arrange="rows")
+    made = tables(network, plan.core_of, shared=True)
+    assert np.diff(made.axon_start).tolist() == [core.input_axons for core in plan.cores]
+    assert np.diff(made.synapse_start[made.axon_start]).tolist() == [core.stored for core in plan.cores]
