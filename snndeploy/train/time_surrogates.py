@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import pi
+from types import FunctionType
 from typing import Any
 
 import torch
@@ -17,6 +18,9 @@ from snndeploy.train.adjoint import evaluated
 from snndeploy.train.time_plan import INLINE, ROWS
 
 Surrogate = Callable[[Tensor], Tensor]
+# what was found of a function; a training step asks each time
+_FOUND: dict[Any, tuple[str, float]] = {}
+MOST = 256
 # what a library calls it -> (name here, its parameter, factor)
 KNOWN = {
     "atan": ("atan", "alpha", pi / 2),
@@ -52,6 +56,17 @@ def inlined(surrogate: Any, known: tuple[str, float] | None = None) -> tuple[str
     Args:
         known: its name in `KNOWN` and slope, where they cannot be read from the function.
     """
+    if known is None and not isinstance(surrogate, FunctionType):
+        return ROWS, 0.0
+    key = known or surrogate
+    if key not in _FOUND:
+        if len(_FOUND) >= MOST:
+            _FOUND.clear()
+        _FOUND[key] = _inlined(surrogate, known)
+    return _FOUND[key]
+
+
+def _inlined(surrogate: Any, known: tuple[str, float] | None) -> tuple[str, float]:
     if known is None:
         name, _, inner = getattr(surrogate, "__qualname__", "").partition(".")
         if getattr(surrogate, "__module__", "") != "snntorch.surrogate" or inner != "<locals>.inner":

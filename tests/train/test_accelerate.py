@@ -1,6 +1,7 @@
 """Training with all steps at once: gradients and curves are those of the libraries' own loops, or it is refused."""
 
 import sys
+from inspect import isfunction
 from itertools import product
 
 import numpy as np
@@ -13,12 +14,15 @@ from snntorch import surrogate
 from torch import nn
 
 from snndeploy.errors import SnnDeployError
+from snndeploy.frontends.neurons import load
 from snndeploy.train.accelerated import Accelerated
 from snndeploy.train.data import Data
 from snndeploy.train.forwards import accelerated, forward_of
 from snndeploy.train.loop import train
 from snndeploy.train.settings import Settings
-from snndeploy.train.time_surrogates import check_surrogate
+from snndeploy.train.time_cells import cells_of
+from snndeploy.train.time_plan import ROWS
+from snndeploy.train.time_surrogates import check_surrogate, inlined
 
 STEPS, SIZE = 17, 12
 
@@ -100,6 +104,36 @@ def test_gradients_of_each_surrogate_of_snntorch(name):
     grad = SURROGATES[name]
     _, slow = agree(nn.Sequential(*layers(leaky(spike_grad=grad), leaky(spike_grad=grad))))
     assert any(float(each.abs().max()) > 0 for each in slow.values())
+
+
+def test_every_surrogate_of_snntorch_is_checked_or_refused():
+    """The list is the library's own; LSO fails in snnTorch 1.0 itself, SSO draws."""
+    made = {
+        name for name, each in vars(surrogate).items() if isfunction(each) and each.__module__ == surrogate.__name__
+    }
+    for name in made:
+        each = getattr(surrogate, name)
+        grad = each(lambda x, given, _: given / (1 + x * x)) if name == "custom_surrogate" else each()
+        if name in ("SSO", "LSO"):
+            with pytest.raises(SnnDeployError, match=f"SD846 lif: its surrogate gradient {name}"):
+                check_surrogate(grad, "lif")
+        else:
+            check_surrogate(grad, "lif")
+    known = {*SURROGATES, "SSO", "LSO", "heaviside", "custom_surrogate"}
+    assert made == known
+
+
+@pytest.mark.parametrize(("name", "kind"), [("atan", "atan"), ("fast_sigmoid", "fast_sigmoid"), ("sigmoid", ROWS),
+                                            ("straight_through_estimator", "straight_through")])  # fmt: skip
+def test_surrogates_that_are_written_into_kernels_are_found_to_be_the_same(name, kind):
+    assert inlined(SURROGATES[name])[0] == kind
+    assert inlined(lambda x: SURROGATES[name](2 * x))[0] == ROWS
+
+    def inner(x):
+        return SURROGATES[name](1.01 * x)
+
+    inner.__module__, inner.__qualname__ = "snntorch.surrogate", f"{name}.<locals>.inner"
+    assert inlined(inner)[0] == ROWS
 
 
 @pytest.mark.parametrize("delay", [True, False])
@@ -304,6 +338,13 @@ def test_refused_by_name(case):
     with pytest.raises(SnnDeployError, match=told) as problem:
         train(nn.Sequential(*layers(neuron(), leaky())), learning(), epochs=1, accelerate=True)
     assert {each.code for each in problem.value.findings} <= {"SD846", "SD308"}
+
+
+def test_a_convolution_of_its_own_spikes_is_refused():
+    neuron = snn.RLeaky(beta=0.8, conv2d_channels=1, kernel_size=3, init_hidden=True)
+    load(neuron)
+    with pytest.raises(SnnDeployError, match="SD846 lif: its recurrence is Conv2d"):
+        cells_of(neuron, "lif")
 
 
 def test_everything_that_is_refused_is_said_at_once():
