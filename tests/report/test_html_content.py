@@ -18,6 +18,7 @@ from snndeploy.engines import base, reference
 from snndeploy.errors import SnnDeployError
 from snndeploy.network import Decision, Input, Population, Reset, Rule
 from snndeploy.report.html import page
+from snndeploy.report.html.collect import collect
 from snndeploy.report.html.cores import core_map, letter
 from snndeploy.report.html.spikes import pair, raster
 
@@ -289,3 +290,19 @@ def test_one_network_alone(tmp_path):
     text = (tmp_path / "a.html").read_text("utf-8")
     assert "Error budget" not in text
     assert "No spike differs" in text
+
+
+def test_integers_may_have_constant_inputs_of_their_own():
+    """A constant that a synapse filters becomes an input of the integers: Norse's cells with a bias before them."""
+    import torch
+    from norse.torch import LIFCell, SequentialState
+
+    torch.manual_seed(0)
+    x = (np.random.default_rng(0).random((12, 3, 6)) < 0.5).astype(np.float32)
+    linear = torch.nn.Linear(6, 4)
+    torch.nn.init.constant_(linear.bias, 0.3)
+    network = sd.capture(SequentialState(linear, LIFCell()), x, decision="spike-count")
+    integers = sd.quantize(network, "loihi1", calibration=x)
+    assert set(integers.shapes) > set(network.shapes)
+    found = collect(network, x, integers=integers, engines=("reference", "torch"), budget=False)
+    assert len(found.networks) == 2

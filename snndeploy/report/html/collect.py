@@ -63,7 +63,7 @@ def collect(
     if integers is not None and (network.form, integers.form) != ("float", "integer"):
         what = f"it takes a float network and its integer form, not {network.form} and {integers.form}"
         raise error("SD209", "report", what, "give one network, or the float one first")
-    if integers is not None and network.shapes != integers.shapes:
+    if integers is not None and _own(network) != _own(integers):
         raise error("SD209", "report", "the two networks have other populations or shapes", "give what quantize made")
     allowed = tolerances or Tolerances()
     names = engines if isinstance(engines, str) else tuple(engines)
@@ -95,6 +95,12 @@ def collect(
         _hashes(networks, network, data, labels),
         tuple(notes),
     )
+
+
+def _own(network: Network) -> dict[str, tuple[int, ...]]:
+    """Shapes of populations and of inputs that carry data: quantising adds inputs for constants of its own."""
+    names = [each.name for each in network.given] + [each.name for each in network.populations]
+    return {name: network.shapes[name] for name in names}
 
 
 def _mesh(network: Network, given: Mapping[str, Any], placement: Placement, target: Target) -> str:
