@@ -96,6 +96,9 @@ def place(
     drawn: Annotated[
         Path | None, typer.Option("--picture", help="The .svg to write: cores on the mesh, their load and traffic.")
     ] = None,
+    tabled: Annotated[
+        Path | None, typer.Option("--tables", help="The .npz to write: compartments, axons, synapses and routes.")
+    ] = None,
     all_cores: Annotated[bool, typer.Option("--all-cores", help="Every core in the table, however many.")] = False,
     rounded: Annotated[
         Path | None, typer.Option("--quantize", help="Of a float model: quantise it first, into this .nir file.")
@@ -109,17 +112,19 @@ def place(
     from snndeploy import targets, verbs
     from snndeploy.errors import SnnDeployError
     from snndeploy.files import check_output, existing, replacing
-    from snndeploy.placement import plan_file
+    from snndeploy.placement import addresses, plan_file
     from snndeploy.placement import report as of_plan
     from snndeploy.placement.picture import picture
     from snndeploy.placement.traffic import traffic
 
     existing(model, "NIR file")
-    for file in (output, drawn, rounded):
-        if file is not None:
-            check_output(file, (model, data, calibration, target))
-    if output is not None and output == drawn:
-        raise error("SD800", "--picture", "it is the same file as --output", "name another")
+    named = {"--output": output, "--picture": drawn, "--quantize": rounded, "--tables": tabled}
+    files = {name: path for name, path in named.items() if path is not None}
+    for name, path in files.items():
+        check_output(path, (model, data, calibration, target))
+        first = next(other for other, same in files.items() if same == path)
+        if first != name:
+            raise error("SD800", name, f"it is the same file as {first}", "name another")
     chip = targets.load(target)
     net = reading.of(model)
     known: Any = opt.rates(rates)
@@ -138,6 +143,8 @@ def place(
         raise typer.Exit(problem.exit_code) from None
     if output is not None:
         plan_file.write(plan, net, output)
+    if tabled is not None:
+        addresses.write(addresses.tables(net, plan.core_of, chip.core.axons_are_shared.value), net, tabled)
     if drawn is not None:
         with replacing(drawn) as made:
             made.write_text(picture(plan, traffic(net, plan.core_of, known).between, chip), "utf-8")
@@ -148,6 +155,8 @@ def place(
     if plan.chips > 1:
         held = model if rounded is None else rounded
         say(f"snndeploy advise {held} --target {chip.name}: tries what takes fewer cores", json)
+    if tabled is not None:
+        say(f"{tabled}: tables of {of_plan.count(len(plan.cores))}", json)
     if drawn is not None:
         say(f"{drawn}: the mesh", json)
 

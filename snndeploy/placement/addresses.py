@@ -11,9 +11,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
+from pathlib import Path
 
 import numpy as np
 
+from snndeploy.files import replacing
 from snndeploy.network.arrays import Array
 from snndeploy.network.maps import chain_matrix
 from snndeploy.network.network import Network
@@ -37,7 +39,8 @@ class Tables:
 
     Attributes:
         pieces: what each core holds, core by core.
-        compartment_start: (cores + 1,). compartment_of: number within its core of each neuron, by population.
+        compartment_start: (cores + 1,). core_of, compartment_of: core of each neuron, and its number there, by
+            population.
         axon_projection: (axons,), number of the projection that an axon belongs to: its exponent and delay.
         synapse_start: (axons + 1,). compartment: within the core; mantissa: (synapses,).
         routes: by name of a population or an input.
@@ -45,6 +48,7 @@ class Tables:
 
     pieces: tuple[tuple[Piece, ...], ...]
     compartment_start: Array
+    core_of: Mapping[str, Array]
     compartment_of: Mapping[str, Array]
     axon_start: Array
     axon_projection: Array
@@ -67,6 +71,10 @@ class Tables:
         """Core of every axon."""
         return np.repeat(np.arange(self.cores), np.diff(self.axon_start))
 
+    def address(self, population: str, neuron: int) -> tuple[int, int]:
+        """(core, compartment) of a neuron, by its row-major number."""
+        return int(self.core_of[population][neuron]), int(self.compartment_of[population][neuron])
+
     def neuron(self, core: int, compartment: int) -> tuple[str, int]:
         """(population, row-major number) of a compartment. Raises IndexError if there is none."""
         if 0 <= core < self.cores and compartment >= 0:
@@ -75,6 +83,36 @@ class Tables:
                     return each.population, int(each.neurons[compartment])
                 compartment -= len(each.neurons)
         raise IndexError(f"core {core} has no compartment {compartment}")
+
+
+def arrays(held: Tables, network: Network) -> dict[str, Array]:
+    """All of the tables as arrays by name, for a .npz file; names of inputs and populations stand behind a slash."""
+    made = {
+        "compartment_start": held.compartment_start,
+        "axon_start": held.axon_start,
+        "axon_projection": held.axon_projection,
+        "synapse_start": held.synapse_start,
+        "synapse_compartment": held.compartment,
+        "synapse_mantissa": held.mantissa,
+        "projections": np.array([p.name for p in network.projections]),
+        "exponents": np.array([0 if p.format is None else p.format.exponent for p in network.projections]),
+        "delays": np.array([p.delay for p in network.projections]),
+    }
+    for name in network.population:
+        made |= {f"core_of/{name}": held.core_of[name], f"compartment_of/{name}": held.compartment_of[name]}
+    for name, sent in held.routes.items():
+        made |= {f"routes_start/{name}": sent.start, f"routes_axon/{name}": sent.axon}
+    return made
+
+
+def write(held: Tables, network: Network, path: str | Path) -> None:
+    """Writes `arrays` to a .npz file.
+
+    Raises:
+        OSError: it cannot be written; what was there stays.
+    """
+    with replacing(path) as made, made.open("wb") as stream:
+        np.savez_compressed(stream, **arrays(held, network))  # type: ignore[arg-type]
 
 
 def tables(network: Network, core_of: Mapping[str, Array], shared: bool = True) -> Tables:
@@ -121,6 +159,7 @@ def tables(network: Network, core_of: Mapping[str, Array], shared: bool = True) 
     return Tables(
         pieces=tuple(map(tuple, on_core)),
         compartment_start=np.concatenate([[0], np.cumsum(filled)]),
+        core_of=core_of,
         compartment_of=compartment_of,
         axon_start=_starts(core, cores),
         axon_projection=np.concatenate([np.full(len(m.core), k) for k, m in enumerate(made)])[order],

@@ -206,7 +206,7 @@ def test_tables_hold_every_neuron_and_every_synapse_once(seed, cores, shared):
         for compartment in range(size):
             name, neuron = held.neuron(core, compartment)
             assert core_of[name][neuron] == core
-            assert held.compartment_of[name][neuron] == compartment
+            assert held.address(name, neuron) == (core, compartment)
             seen.add((name, neuron))
     assert len(seen) == sum(int(np.prod(p.shape)) for p in network.populations)
     with pytest.raises(IndexError):

@@ -17,6 +17,7 @@ import snndeploy as sd
 from snndeploy import cli
 from snndeploy.errors import SnnDeployError, VerdictError
 from snndeploy.network import Dense
+from snndeploy.network.maps import chain_matrix
 from snndeploy.placement import place, plan_file, report
 
 sys.path.append(str(Path(__file__).parent))
@@ -116,6 +117,22 @@ def test_from_place_to_run_on_the_command_line(tmp_path, capsys):
         cores = json.loads(call(*run, "--placement", plan, "--engine", engine))
         assert cores["spikes"] == whole["spikes"]
         assert cores["engine"].startswith(engine)
+    call("place", model, "--target", "loihi1", "--tables", str(tmp_path / "t.npz"))
+    tables = np.load(tmp_path / "t.npz")  # no name in it needs pickle
+    joined = np.zeros((int(tables["compartment_start"][-1]), len(tables["axon_projection"])), int)
+    start = tables["synapse_start"]
+    for axon in range(len(start) - 1):  # the only core is core 0
+        for s in range(start[axon], start[axon + 1]):
+            joined[tables["synapse_compartment"][s], axon] += tables["synapse_mantissa"][s]
+    p = network.projections[0]
+    whole = np.zeros((joined.shape[0], x[0, 0].size), int)
+    for i in range(x[0, 0].size):
+        sent = tables["routes_axon/in"][tables["routes_start/in"][i] : tables["routes_start/in"][i + 1]]
+        whole[:, i] = joined[:, [a for a in sent if tables["axon_projection"][a] == 0]].sum(axis=1)
+    here = tables[f"compartment_of/{p.target}"]
+    np.testing.assert_array_equal(whole[here], chain_matrix(p.maps, network.shapes[p.source]).toarray())
+    both = ("--tables", plan, "-o", plan)
+    assert "the same file as --output" in call("place", model, "--target", "loihi1", *both, "--json", code=2)
     labelled = ("--placement", plan, "--labels", str(tmp_path / "x.npy"))
     assert "SD800" in call("run", model, "--input", str(tmp_path / "x.npy"), *labelled, "--json", code=2)
     assert "cores needs a placement" in call(
