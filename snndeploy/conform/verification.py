@@ -122,8 +122,11 @@ class Verification:
             alike.setdefault(str(leak), []).append(name)
         lines += [f"state between samples, {', '.join(names)}: {text}" for text, names in alike.items()]
         for (a, b), each in self.verdicts.items():
-            if each.tier not in ("state-identical", "spike-identical"):
-                lines.append(f"\n{a} | {b}: {each}")
+            if each.tier in ("state-identical", "spike-identical"):
+                continue
+            # the first engine is what the others are held against
+            text = str(each) if a == self.names[0] or each.diagnosis is not None else each.said
+            lines.append(f"\n{a} | {b}: {text}")
         return "\n".join([*lines, *self.notes])
 
     def _decisions(self) -> list[str]:

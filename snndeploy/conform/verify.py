@@ -73,7 +73,9 @@ def verify(
     verdicts: dict[tuple[str, str], Verdict] = {}
     for a, b in combinations(order, 2):
         progress(done, total, f"{a} against {b}")
-        verdicts[a, b] = judged(traces[a], traces[b], tolerances, classes)
+        # what differs from the first engine is explained there
+        known = a != order[0] and not all(at_least(verdicts[order[0], each].tier, "ties") for each in (a, b))
+        verdicts[a, b] = judged(traces[a], traces[b], tolerances, classes, not known)
         done += 1
     progress(total, total, "done")
     who = {name: trace.engine for name, trace in traces.items()}
@@ -83,10 +85,10 @@ def verify(
     )
 
 
-def judged(a: Trace, b: Trace, tolerances: Tolerances | None, labels: Array | None) -> Verdict:
+def judged(a: Trace, b: Trace, tolerances: Tolerances | None, labels: Array | None, explained: bool = True) -> Verdict:
     """The verdict, with a diagnosis where two runs differ by more than ties."""
     verdict = grade(a, b, tolerances, labels)
-    if at_least(verdict.tier, "ties"):
+    if at_least(verdict.tier, "ties") or not explained:
         return verdict
     return replace(verdict, diagnosis=diagnose(a, b, verdict.comparison))
 

@@ -40,14 +40,16 @@ def change(
     return Hypothesis(kind, text, variant, rank, expected=float(old[at]), found=float(new[at]), **more)
 
 
-def merged(before: Array, solved: Array, bad: Array, exact: bool) -> Array:
-    """Solved numbers where neurons differ; one number where they are nearly one."""
-    after = np.where(bad, solved, before)
-    if not exact and bad.sum() > 1:
-        few = solved[bad]
-        if np.ptp(few) <= 1e-9 * max(1.0, float(np.abs(few).max())):
-            after = np.where(bad, np.median(few), before)
-    return after
+def merged(before: Array, solved: Array, bad: Array, eps: float) -> Array:
+    """Solved numbers where neurons differ; one number, or one shift, where they are nearly one."""
+    if bad.sum() > 1:
+        few, apart = solved[bad], (solved - before)[bad]
+        near = max(1e-9, 64 * eps) * max(1.0, float(np.abs(few).max()))
+        if np.ptp(few) <= near and np.ptp(before) == 0:
+            return np.where(bad, np.median(few), before)
+        if np.ptp(apart) <= near:
+            return np.where(bad, before + np.median(apart), before)
+    return np.where(bad, solved, before)
 
 
 def decays(case: Case) -> Iterator[Hypothesis]:
@@ -67,18 +69,27 @@ def decays(case: Case) -> Iterator[Hypothesis]:
         alpha = case.full(r.alpha)
         target = e.u[:, :, k] - (base.u[:, :, k] - alpha * prev)
         solved, bad = _ratio(target, prev, base.bad_u[:, :, k], free)
-        made = merged(alpha, solved, bad, False)
-        if np.array_equal(made, alpha):
-            continue
-        yield change(case, "decay", f"α of receptor {k}", alpha, made, case.with_receptor(k, alpha=made))
+        for made in _spread(alpha, merged(alpha, solved, bad, e.eps)):
+            yield change(case, "decay", f"α of receptor {k}", alpha, made, case.with_receptor(k, alpha=made))
     if e.v is not None and base.bad_v.any():
         beta = case.full(case.rule.beta)
         prev = np.concatenate([np.broadcast_to(case.rule.initial, e.v[:1].shape), e.v[:-1]])
         free = case.plain & (base.p == base.v)
         solved, bad = _ratio(e.v - (base.p - beta * prev), prev, base.bad_v, free)
-        made = merged(beta, solved, bad, False)
-        if not np.array_equal(made, beta):
+        for made in _spread(beta, merged(beta, solved, bad, e.eps)):
             yield change(case, "decay", "β", beta, made, case.with_rule(beta=made))
+
+
+def _spread(before: Array, made: Array) -> Iterator[Array]:
+    """The change as it was solved; and the commonest shift in all neurons, for states do not always show one."""
+    if np.array_equal(before, made):
+        return
+    yield made
+    moved = made != before
+    if 1 < moved.sum() < moved.size:
+        shifts, counts = np.unique(np.round((made - before)[moved], 9), return_counts=True)
+        everywhere = before + shifts[counts.argmax()]
+        yield everywhere.astype(before.dtype)
 
 
 def _ratio(target: Array, prev: Array, bad: Array, free: Array) -> tuple[Array, Array]:
@@ -103,15 +114,15 @@ def _registers(case: Case) -> Iterator[Hypothesis]:
         target = e.u[:, :, 0] - (base.u[:, :, 0] - gone)
         safe = np.abs(base.u[:, :, 0]) < STATE_MAX // 2
         found = _searched(case.full(rule.du), prev, target, base.bad_u[:, :, 0], safe, DECAY_UNITY - 1)
-        if found is not None:
-            yield change(case, "decay", "du", rule.du, found, case.with_rule(du=found))
+        for made in () if found is None else _spread(case.full(rule.du), found):
+            yield change(case, "decay", "du", rule.du, made, case.with_rule(du=made))
     if e.v is not None and base.bad_v.any():
         prev = np.concatenate([np.broadcast_to(rule.initial_v, (1, e.batch, *e.shape)), e.v[:-1]])
         target = e.v - (base.p - decay(prev, DECAY_UNITY - case.full(rule.dv)))
         safe = case.plain & (np.abs(base.p) < STATE_MAX)
         found = _searched(case.full(rule.dv), prev, target, base.bad_v, safe, DECAY_UNITY)
-        if found is not None:
-            yield change(case, "decay", "dv", rule.dv, found, case.with_rule(dv=found))
+        for made in () if found is None else _spread(case.full(rule.dv), found):
+            yield change(case, "decay", "dv", rule.dv, made, case.with_rule(dv=made))
 
 
 def _searched(own: Array, prev: Array, target: Array, bad: Array, safe: Array, unity: int) -> Array | None:
@@ -211,7 +222,7 @@ def gains(case: Case) -> Iterator[Hypothesis]:
     (r,) = rule.receptors
     gain = case.full(r.gain)
     solved, bad = _ratio(e.v - (base.p - gain * u), u, base.bad_v, case.plain)
-    made = merged(gain, solved, bad, False)
+    made = merged(gain, solved, bad, e.eps)
     if not np.array_equal(made, gain):
         yield change(case, "gain", "the gain", gain, made, case.with_receptor(0, gain=made), 3)
 
@@ -277,8 +288,9 @@ def starts(case: Case) -> Iterator[Hypothesis]:
         else:
             beta = case.full(rule.beta)
             initial = case.full(rule.initial) + np.where(beta != 0, apart / np.where(beta != 0, beta, 1), 0)
-            variant = case.with_rule(initial=initial)
-            yield change(case, "initial state", "v before the first step", rule.initial, initial, variant)
+            for each in _spread(case.full(rule.initial), initial):
+                variant = case.with_rule(initial=each)
+                yield change(case, "initial state", "v before the first step", rule.initial, each, variant)
     if e.u is not None and base.bad_u[0].any() and not base.bad_u[1:].any() and isinstance(rule, Rule):
         for k, r in enumerate(rule.receptors):
             alpha, apart = case.full(r.alpha), np.median(e.u[0, :, k] - base.u[0, :, k], axis=0)

@@ -80,19 +80,21 @@ def _victor_purpura(a: tuple[Array, Array], b: tuple[Array, Array], cost: float)
 
 
 def coincidence(a: Array, b: Array, window: int) -> Array:
-    """The coincidence factor Γ of b with a as the target: 1 for equal trains, 0 for a Poisson train of b's rate::
+    """The coincidence factor Γ of b with a as the target: 1 for equal trains, 0 for a random train of b's rate::
 
-        Γ = (N_coinc - 2·ν·window·n_a) / ((n_a + n_b) / 2) / (1 - 2·ν·window),   ν = n_b / steps
+        Γ = (N_coinc - chance·n_a) / ((n_a + n_b) / 2) / (1 - chance),   chance = 1 - (1 - n_b / steps)^(2·window + 1)
 
-    N_coinc: spikes of a with a spike of b at most `window` steps away, each spike of b used once. With window 0 a bin
-    holds both or not, and the chance of that is ν. 1 where both trains are silent. Source: Kistler, Gerstner and van
+    N_coinc: spikes of a with a spike of b at most `window` steps away, each spike of b used once. `chance` is that of a
+    bin to have one of b's spikes so near; for low rates it is the 2·ν·Δ of the papers. NaN where it is above one half:
+    there b is so dense that coincidences say nothing. 1 where both trains are silent. Source: Kistler, Gerstner and van
     Hemmen, Neural Computation 9, 1997; Jolivet et al., Journal of Neuroscience Methods 169, 2008.
     """
     from snndeploy.conform.tiers.trains import MISSING, match
 
     n, m = (np.count_nonzero(each, axis=0).astype(np.float64) for each in (a, b))
     alone = np.count_nonzero(match(a, b, window).a == MISSING, axis=0)
-    chance = np.minimum((2 * window if window else 1) * m / a.shape[0], 1 - 1e-12)
+    chance = 1 - (1 - m / a.shape[0]) ** (2 * window + 1)
     size = (n + m) / 2
-    found = (n - alone - chance * n) / np.where(size > 0, size, 1) / (1 - chance)
+    sparse = chance <= 0.5
+    found = (n - alone - chance * n) / np.where(size > 0, size, 1) / np.where(sparse, 1 - chance, np.nan)
     return np.where((a == b).all(axis=0), 1.0, found)

@@ -132,8 +132,13 @@ def _layer(a: View, b: View, name: str, row: Row, same: Comparison, chosen: Tole
         held,
         float(van_rossum(one, two, chosen.tau).mean()),
         float(victor_purpura(one, two, chosen.cost).mean()),
-        float(coincidence(one, two, chosen.jitter).mean()),
+        _known_mean(coincidence(one, two, chosen.near)),
     )
+
+
+def _known_mean(values: Array) -> float | None:
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if known.size else None
 
 
 def _predicted(each: Layer, predicted: Mapping[str, int]) -> Layer:

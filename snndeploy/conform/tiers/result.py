@@ -21,6 +21,7 @@ class Tolerances:
         rate: share of the spikes by which the counts of a population may differ in the tier "rate".
         lag: steps; how far a constant lag is searched.
         tau: steps; the time constant of the van Rossum distance.
+        near: steps; the window of the coincidence factor.
         cost: per step; what moving a spike costs in the Victor-Purpura distance (adding or removing one costs 1).
     """
 
@@ -29,6 +30,7 @@ class Tolerances:
     lag: int = 16
     tau: float = 10.0
     cost: float = 0.1
+    near: int = 1
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ class Layer:
             it (b is early), or after it (b is late). missing: spikes of a without one; extra: of b.
         states: of u and v.
         van_rossum, victor_purpura, coincidence: means over the trains with a spike; see `distances`. 0, 0, 1 where all
-            spikes are equal.
+            spikes are equal; coincidence is None where all trains are too dense for it.
     """
 
     population: str
@@ -66,7 +68,7 @@ class Layer:
     states: States = "not recorded"
     van_rossum: float = 0.0
     victor_purpura: float = 0.0
-    coincidence: float = 1.0
+    coincidence: float | None = 1.0
 
 
 @dataclass(frozen=True)
@@ -170,7 +172,8 @@ class Verdict:
         for r in self.layers:
             counts = (f"{n:,}" for n in (r.spikes_a, r.spikes_b, r.early, r.late, r.missing, r.extra))
             lag = "-" if r.lag is None else str(r.lag)
-            rows.append((r.population, r.tier, *counts, f"{r.rate:.2g}", lag, f"{r.coincidence:.3f}"))
+            gamma = "-" if r.coincidence is None else f"{r.coincidence:.3f}"
+            rows.append((r.population, r.tier, *counts, f"{r.rate:.2g}", lag, gamma))
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         lines = [f"{self.said}: a = {self.a}, b = {self.b}"]
         for row in rows:
