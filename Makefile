@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install
 
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help setup demo test lint readme classes bench wheel clean
+.PHONY: help setup demo test lint readme classes conformance bench wheel clean
 .DEFAULT_GOAL := help
 
 help:
@@ -19,6 +19,8 @@ help:
 	@echo "make lint     ruff and mypy"
 	@echo "make readme   write the tables of README.md again"
 	@echo "make classes  measure every neuron class on every engine again (minutes), for the README"
+	@echo "make conformance"
+	@echo "              run every backend on the conformance suite again (minutes), for the README"
 	@echo "make bench    measure how fast the engines are (minutes; build/bench.json), for the README"
 	@echo "make wheel    build the wheel into dist/"
 	@echo "make clean    remove what was built; .venv stays"
@@ -53,6 +55,10 @@ readme: $(READY)
 
 classes: $(READY)
 	@$(BIN)/python -W ignore -m snndeploy.report.classes docs/classes.json
+	@$(BIN)/python -m snndeploy.report.readme README.md
+
+conformance: $(READY)
+	@$(BIN)/python -W ignore -m snndeploy.report.conformance_table
 	@$(BIN)/python -m snndeploy.report.readme README.md
 
 bench: $(READY)

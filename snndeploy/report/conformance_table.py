@@ -1,6 +1,7 @@
 """What every backend does with the conformance suite, as tables: `python -m snndeploy.report.conformance_table`.
 
-That runs all of them, takes minutes, and leaves docs/conformance.json; the tables are written by `make readme`.
+That runs all of them, or those that are named, takes minutes, and leaves docs/conformance.json; `make readme` writes
+the tables.
 """
 
 from __future__ import annotations
@@ -8,12 +9,12 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from snndeploy.conform.suite.adapters import ABSENT, BACKENDS
-from snndeploy.conform.suite.adapters.known import KNOWN
+from snndeploy.conform.suite.adapters.known import known
 from snndeploy.conform.suite.case import Case, every, manifest
 from snndeploy.conform.suite.choice import chosen
 from snndeploy.report.markdown import table
@@ -119,14 +120,16 @@ def _readings(found: Any) -> str:
             if not told["answered"]:
                 rows.append((f"`{name}`", kind, "gives no answer", ""))
                 continue
-            words = ", ".join(f"{key} {value}" for key, value in told["differs"].items()) or "the standard reading"
+            words = ", ".join(f"{key} {value}" for key, value in told["differs"].items()) or "nothing"
+            if 2 * told["explained"] < told["answered"]:
+                words = "no reading of these"
             rows.append((f"`{name}`", kind, words, f"{told['explained']} of {told['answered']}"))
-    return table(("importer", "neuron", "what differs from the standard reading", "answers that it gives"), rows)
+    return table(("importer", "neuron", "what differs from the standard reading", "answers that it explains"), rows)
 
 
 def _known(found: Any) -> str:
     parts = []
-    for name, patterns in KNOWN.items():
+    for name, patterns in known().items():
         if name not in found or "vectors" not in found[name]:
             continue
         choice = chosen(every(), ("*",), {}, patterns)
@@ -160,15 +163,17 @@ def _cell(row: dict[str, Any]) -> str:
     return str(row["kind"])
 
 
-def main(path: Path = MEASURED) -> None:
-    """Runs everything and writes the JSON file."""
+def main(names: Sequence[str] = (), path: Path = MEASURED) -> None:
+    """Runs all backends, or those that are named, and writes the JSON file."""
     from snndeploy.conform.suite.survey import survey
     from snndeploy.files import replacing
 
-    found = {"suite": manifest()["version"], "backends": survey(say=lambda text: sys.stderr.writelines([text, "\n"]))}
+    kept = held()["backends"] if names else {}
+    measured = survey(names or tuple(BACKENDS), lambda text: sys.stderr.writelines([text, "\n"]))
+    found = {"suite": manifest()["version"], "backends": {n: {**kept, **measured}[n] for n in BACKENDS}}
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
 
 
 if __name__ == "__main__":
-    main(*map(Path, sys.argv[1:]))
+    main(sys.argv[1:])

@@ -16,6 +16,7 @@ from snndeploy.files import replacing
 from snndeploy.report import (
     bench_tables,
     classes_table,
+    conformance_table,
     encoding_tables,
     hostile_table,
     instances_table,
@@ -42,6 +43,7 @@ def tables() -> dict[str, str]:
         "bench": bench_tables.summary(),
         "hostile": hostile_table.summary(),
         "placement": placement_table.summary(),
+        "conformance": conformance_table.summary(),
     }
 
 
@@ -120,6 +122,7 @@ def main(path: Path) -> None:
     for target, text in (
         (path, fill(path.read_text("utf-8"), tables())),
         (classes_table.MEASURED.with_suffix(".md"), classes_table.full()),
+        (conformance_table.MEASURED.with_suffix(".md"), conformance_table.full()),
     ):
         with replacing(target) as temporary:
             temporary.write_text(text, "utf-8")

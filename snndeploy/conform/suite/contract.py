@@ -3,7 +3,8 @@
 A graph with a contract is one network in steps of dt. With k = dt/tau, s = [p > threshold]::
 
     euler        p = (1 - k)·v + k·(v_leak + r·x)
-    exponential  p = e^-k·v + (1 - e^-k)·(v_leak + r·x)
+    exponential  p = e^-k·v + (1 - e^-k)·(v_leak + r·x)       x holds still between two steps
+    impulse      p = e^-k·v + (1 - e^-k)·v_leak + k·r·x       x comes all at once, at the end of the step
 
 and alike for the synaptic current of CubaLI and CubaLIF, with w_in·x.
 """
@@ -27,7 +28,7 @@ from snndeploy.network.arrays import Array
 from snndeploy.network.network import InputKinds, Network
 from snndeploy.network.rule import Rule
 
-Scheme = Literal["euler", "exponential"]
+Scheme = Literal["euler", "exponential", "impulse"]
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ class Contract:
 
 # what a reading is called where it differs from the standard one
 WORDS: dict[str, dict[str, str]] = {
-    "scheme": {"exponential": "exponential"},
+    "scheme": {"exponential": "exponential", "impulse": "impulse"},
     "synapse": {"synchronous": "synchronous"},
     "reset": {"by-threshold": "subtract"},
     "when": {"next": "next", "residual": "residual"},
@@ -125,8 +126,8 @@ def network(graph: Graph, contract: Contract, kinds: InputKinds = "binary", wher
 
 def _read(rule: Rule, node: Node, contract: Contract) -> Rule:
     """The rule of a node, as forward Euler has it, under the rest of the contract."""
-    if contract.scheme == "exponential" and ("tau" in node.fields or "tau_mem" in node.fields):
-        rule = _exponential(rule, node, contract.dt)
+    if contract.scheme != "euler" and ("tau" in node.fields or "tau_mem" in node.fields):
+        rule = _solved(rule, node, contract)
     if contract.comparator == ">=" and rule.threshold is not None:
         rule = replace(rule, threshold=np.nextafter(rule.threshold, -np.inf))
     if node.type.startswith("Cuba"):
@@ -136,23 +137,29 @@ def _read(rule: Rule, node: Node, contract: Contract) -> Rule:
     return rule
 
 
-def _exponential(rule: Rule, node: Node, dt: float) -> Rule:
+def _solved(rule: Rule, node: Node, contract: Contract) -> Rule:
+    """The leak solved exactly."""
     p = {name: np.asarray(value, np.float64) for name, value in node.fields.items()}
     cuba = node.type.startswith("Cuba")
-    beta = np.exp(-dt / p["tau_mem" if cuba else "tau"])
-    alpha, gain = np.zeros_like(beta), (1 - beta) * p["r"]
+    tau = p["tau_mem" if cuba else "tau"]
+    beta = np.exp(-contract.dt / tau)
+    alpha, gain = np.zeros_like(beta), _rate(tau, contract) * p["r"]
     if cuba:
-        alpha = np.exp(-dt / p["tau_syn"])
-        gain = gain * (1 - alpha) * p.get("w_in", np.ones_like(alpha))
+        alpha, gain = np.exp(-contract.dt / p["tau_syn"]), gain * synaptic(node, contract)
     receptors = tuple(replace(each, alpha=compact(alpha), gain=compact(gain)) for each in rule.receptors)
     return replace(rule, beta=compact(beta), bias=compact((1 - beta) * p["v_leak"]), receptors=receptors)
 
 
 def synaptic(node: Node, contract: Contract) -> Array:
     """NIR's synaptic current is this number times u of the network: u sums what arrives as it is."""
-    tau, w_in = np.asarray(node.fields["tau_syn"]), np.asarray(node.fields.get("w_in", 1.0))
-    k = contract.dt / tau if contract.scheme == "euler" else 1 - np.exp(-contract.dt / tau)
-    return np.asarray(k * w_in, np.float64)
+    tau, w_in = np.asarray(node.fields["tau_syn"], np.float64), np.asarray(node.fields.get("w_in", 1.0), np.float64)
+    return np.asarray(_rate(tau, contract) * w_in)
+
+
+def _rate(tau: Array, contract: Contract) -> Array:
+    """What a unit of input adds."""
+    k = contract.dt / tau
+    return np.asarray(1 - np.exp(-k) if contract.scheme == "exponential" else k)
 
 
 def _late_currents(graph: Graph, dt: float, notes: Notes) -> Graph:

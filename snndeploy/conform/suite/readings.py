@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import product
 from typing import Any
@@ -24,7 +24,7 @@ CHOICES: dict[str, tuple[Any, ...]] = {
     "reset": ("to-v_reset", "by-threshold"),
     "when": ("now", "next", "residual"),
     "comparator": (">", ">="),
-    "scheme": ("euler", "exponential"),
+    "scheme": ("euler", "exponential", "impulse"),
     "synapse": ("sequential", "synchronous"),
     "loop": ("spike", "current"),
     "integrators": ("per-second", "per-step"),
@@ -41,9 +41,13 @@ def others(graph: Graph, contract: Contract) -> Iterator[Contract]:
                 yield replace(contract, **{name: value})
 
 
-def all_readings(graph: Graph, contract: Contract) -> Iterator[Contract]:
-    """Every contract that this graph leaves open, the nearest to the standard reading first; dt and delays are kept."""
-    open_ = [name for name in CHOICES if name in open_choices(graph)]
+def all_readings(graph: Graph, contract: Contract, only: Iterable[str] = tuple(CHOICES)) -> Iterator[Contract]:
+    """Every contract that this graph leaves open, the nearest to the standard reading first; dt and delays are kept.
+
+    Args:
+        only: choices that are varied.
+    """
+    open_ = [name for name in CHOICES if name in open_choices(graph) & set(only)]
     usual = Contract(contract.dt, delays=contract.delays)
     found = [
         replace(usual, **dict(zip(open_, values, strict=True))) for values in product(*(CHOICES[n] for n in open_))
@@ -73,22 +77,32 @@ def open_choices(graph: Graph) -> set[str]:
 
 
 def reproducing(
-    graph: Graph, inputs: Mapping[str, Array], observed: Recorded, contract: Contract, tolerance: float = 0.0
+    graph: Graph,
+    inputs: Mapping[str, Array],
+    observed: Recorded,
+    contract: Contract,
+    *,
+    only: Iterable[str] = tuple(CHOICES),
+    late: int = 0,
+    tolerance: float = 0.0,
 ) -> tuple[Contract, ...]:
-    """All readings of a graph that give what was observed: spikes exactly, values and states within `tolerance`.
+    """All readings of a graph that give what was observed, spikes exactly, the plainest first.
 
     Args:
-        observed: outputs, and what of v and i is known; nodes that are not in it are not compared.
+        observed: outputs, and what of v and i is known; what is not in it is not compared.
         contract: its dt and delays are kept.
+        only: choices that are varied.
+        late: steps by which the observation is late against the input, as engines are that take a step per layer.
+        tolerance: of values and states, absolute.
     """
     found = []
-    for each in all_readings(graph, contract):
+    for each in all_readings(graph, contract, only):
         try:
             answer, _ = expected(graph, each, inputs)
         except SnnDeployError:
             continue
         pairs = [
-            (held[name], array)
+            (held[name][: len(array) - late], array[late:])
             for held, seen in ((answer.outputs, observed.outputs), (answer.v, observed.v), (answer.i, observed.i))
             for name, array in seen.items()
         ]

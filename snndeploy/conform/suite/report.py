@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from snndeploy.conform.suite.adapters import BACKENDS, backend
-from snndeploy.conform.suite.adapters.known import KNOWN
+from snndeploy.conform.suite.adapters.known import known as known_failures
 from snndeploy.conform.suite.case import Case, every, manifest
 from snndeploy.conform.suite.choice import chosen
 from snndeploy.conform.suite.readings import named_reading
@@ -125,7 +125,7 @@ def conformance(
             what, _, fix = found.missing.partition(": ")
             raise MissingEngineError(Finding("SD741", f"adapter {adapter!r}", what, fix))
         target, version = found.target, found.version
-        failing = (KNOWN.get(adapter, {}) if known else {}) | failing
+        failing = (known_failures().get(adapter, {}) if known else {}) | failing
     choice = chosen(every(), include, exclude or {}, failing)
     ran = {}
     for case, verdict, answer in verdicts(target, choice.running, seconds, progress=progress):

@@ -246,6 +246,9 @@ class Run:
         def rate(tau: Any) -> Any:
             return 1 - np.exp(-dt / tau) if exponential else dt / tau
 
+        if how and how.scheme == "impulse":
+            return self.impulse(name, node, p, x, above)
+
         start = p["v_leak"] if how and how.initial == "v_leak" and "v_leak" in p else 0.0
         v, i = self.state.get(name) or (
             np.zeros((self.batch, *shape(node))) + start,
@@ -268,6 +271,16 @@ class Run:
             self.i[name].append(i)
         self.now[name] = s if "v_threshold" in p else q
         return self.now[name]
+
+    def impulse(self, name: str, node: Any, p: Any, x: Any, above: Any) -> Any:
+        """A LIF whose input comes at the end of a step, without v_leak."""
+        v, _ = self.state.get(name) or (np.zeros((self.batch, *shape(node))), None)
+        q = v * np.exp(-self.dt / p["tau"]) + self.dt / p["tau"] * p["r"] * x
+        q, s, _ = self.fire(p, v, q, 0.0, above)
+        self.state[name] = (q, 0.0)
+        self.v[name].append(q)
+        self.now[name] = s
+        return s
 
     def fire(self, p: Any, v: Any, q: Any, i: Any, above: Any) -> tuple[Any, Any, Any]:
         how, fault, theta = self.contract, self.fault, p["v_threshold"]

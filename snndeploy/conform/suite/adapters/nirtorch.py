@@ -62,6 +62,8 @@ def run(graph: Any, input: Any, dt: float) -> Array:
     import nir
     import nirtorch
 
+    # what an Affine gets for a bias is random
+    torch.manual_seed(0)
     kinds = (nir.I, nir.IF, nir.LI, nir.LIF, nir.CubaLI, nir.CubaLIF)
     maps: dict[Any, Any] = {kind: lambda node: Neuron(node, dt) for kind in kinds}
     maps |= {nir.Threshold: Threshold, nir.Scale: Scale}

@@ -82,7 +82,7 @@ def _steps() -> Iterator[Draft]:
         graph = chain((3,), [("linear", linear(2 * weights(name, 3, 3, low=0))), ("lif", neuron("LIF", 3, dt))])
         about = f"dt = {dt:g} s, tau = 2 dt"
         yield Draft(name, about, graph, {"input": spikes(name, STEPS, BATCH, 3)}, Contract(dt=dt))
-    for contract in (Contract(), Contract(scheme="exponential")):
+    for contract in (Contract(), Contract(scheme="exponential"), Contract(scheme="impulse")):
         name = f"lif/{contract.reading}/long"
         weight = rng_of(name).normal(0.15, 0.35, (3, 4)) * 20
         node = neuron("LIF", 3, tau=[20.0, 33.3, 7.7])
