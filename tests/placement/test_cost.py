@@ -169,6 +169,20 @@ def test_without_u_and_v_the_active_updates_are_an_interval():
     assert "holds no u and v" in bare.notes[0]
 
 
+def test_a_neuron_that_spikes_is_active_even_if_nothing_is_left_of_it():
+    """Its bias alone makes it spike in every step, and the reset leaves u = v = 0."""
+    network = chain()
+    loud = Population("a", (2,), Registers(4095, 0, 1, bias_mant=4000, bias_exp=2))
+    network = network.with_(populations=(loud, network.populations[1]))
+    trace = run(network, np.zeros((3, 1, 3), np.int64), record=RECORD)
+    assert trace.spikes["a"].all()
+    assert not trace.u["a"].any()
+    assert not trace.v["a"].any()
+    found = cost(place(network, "loihi1"), network, trace)
+    # b, to which both spikes go, keeps its current
+    assert found.events["active updates"] == Interval(6, 6)
+
+
 def test_many_samples_are_taken_some_at_a_time(monkeypatch):
     rng = np.random.default_rng(5)
     network = integer_network(rng, PARTS)

@@ -58,6 +58,22 @@ def test_closed_forms():
     assert set(found.as_dict()["synaptic_operations"]) == {"Effective_MACs", "Effective_ACs", "Dense"}
 
 
+def test_a_layer_into_which_numbers_come_multiplies():
+    """In a step in which all inputs are 0 or 1 it adds up, for all samples alike."""
+    net = network("counts")
+    x = np.zeros((3, 2, 1, 4, 4), np.int64)
+    x[0, 0, 0, 1, 1] = 1
+    x[1, 0, 0, 1, 1], x[1, 1, 0, 2, 2] = 1, 2
+    trace = run(net, x)
+    kernel = net.projections[0].maps[0].weight
+    # both places have all nine taps inside
+    taps = int((kernel != 0).sum())
+    onward = trace.spikes["a"].reshape(-1, 32).astype(int) @ (net.projections[1].maps[-1].weight != 0).T
+    found = neurobench(net, trace)
+    assert found.effective_macs == 2 * taps / 2
+    assert found.effective_acs == pytest.approx((taps + onward.sum()) / 2)
+
+
 @pytest.mark.parametrize(("kind", "pool", "high"), [("binary", False, 2), ("counts", False, 4), ("binary", True, 2)])
 def test_the_package_itself_counts_the_same(kind, pool, high):
     layers = pytest.importorskip("neurobench.metrics.utils.layers", reason="neurobench is not installed")
