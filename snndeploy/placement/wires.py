@@ -82,9 +82,12 @@ class Wires:
         """Input axons of each neuron of the target if it were alone on a core, int64 (neurons,).
 
         Args:
-            exact: False: at least so many, quickly: neurons at the borders of a convolution count as those inside.
+            exact: False: at least so many, quickly: neurons at the borders of a convolution count as those inside, and
+                in a matrix no two sources share an axon.
         """
         share = self.target.core.axons_are_shared.value
+        if not exact and isinstance(self.held, Rows):
+            return np.diff(self.held.matrix.indptr)
         if not exact and isinstance(self.held, Windows):
             flat = self.held.weight.reshape(len(self.held.weight), -1)
             each = [_distinct(row[row != 0]) if share else np.count_nonzero(row) for row in flat]
@@ -94,8 +97,9 @@ class Wires:
             part = self.held.rows(np.arange(start, min(start + 4096, self.held.neurons)))
             if share:
                 number = np.repeat(np.arange(part.shape[0]), np.diff(part.indptr))
-                pairs = np.unique(np.stack([number, part.data]), axis=1)
-                found.append(np.bincount(pairs[0], minlength=part.shape[0]))
+                low = int(part.data.min(initial=0))
+                span = 1 + int(part.data.max(initial=0)) - low
+                found.append(np.bincount(np.unique(number * span + part.data - low) // span, minlength=part.shape[0]))
             else:
                 found.append(np.diff(part.indptr))
         return np.concatenate(found)
