@@ -61,7 +61,7 @@ def document() -> str:
         "A layer is guilty if it departs from the definition on the inputs and states that it recorded itself. With",
         "u and v recorded, every step is predicted alone: the current, the membrane given the current, the decision",
         "given both. Numbers are solved from the states, kinds of rules are tried; the change that leaves the fewest",
-        "bins is named, with how many it explains; `also` lists those that explain as many. [mutations.md](mutations.md)",
+        "bins is named, with how many it explains; `also` lists others that do. [mutations.md](mutations.md)",
         "keeps the score.",
         "",
         table(("cause", "what was changed"), list(MEANINGS.items())),
