@@ -140,7 +140,7 @@ def place(
         if not advising.can_help(problem):
             raise
         advising.answer(net, model, chip, problem, data, calibration, seconds, json)
-        raise typer.Exit(problem.exit_code) from None
+        raise typer.Exit(1) from None
     if output is not None:
         plan_file.write(plan, net, output)
     if tabled is not None:

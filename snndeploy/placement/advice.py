@@ -16,7 +16,7 @@ import numpy as np
 from snndeploy import targets
 from snndeploy.engines import Trace
 from snndeploy.engines import run as run_on_engine
-from snndeploy.errors import Finding, SnnDeployError
+from snndeploy.errors import Finding, SnnDeployError, error
 from snndeploy.network import spec
 from snndeploy.network.arrays import Array
 from snndeploy.network.network import Network
@@ -56,7 +56,7 @@ def advise(
         arranging: as for `place`.
 
     Raises:
-        SnnDeployError SD1xx: the data do not fit. SD6xx: the network has no integer form on any target.
+        SnnDeployError SD1xx: the data or the labels do not fit. SD6xx: the network has no integer form on any target.
     """
     chip = targets.load(target)
     spec.check(network)
@@ -67,6 +67,7 @@ def advise(
     as_is, found = study.as_is()
     network = as_is.network or network
     before = None if data is None else run_on_engine(network, data, "torch")
+    _check_labels(network, before, labels)
     if before is not None:
         as_is = replace(as_is, spikes=0.0, **decided(before, before, labels))
     made: list[Tried] = []
@@ -88,6 +89,20 @@ def advise(
     samples = 0 if before is None else before.batch
     spent = time.perf_counter() - begun
     return Advice(chip.name, found, as_is, tuple(made), tuple(untried), samples, spent)
+
+
+def _check_labels(network: Network, before: Trace | None, labels: Array | None) -> None:
+    if labels is None:
+        return
+    found = np.asarray(labels)
+    if before is None:
+        raise error("SD102", "labels", "they are given without data", "give the samples too: data=x")
+    if network.decision is None:
+        raise error("SD102", "labels", "the network decides nothing", "give it a decision, or leave them out")
+    if found.shape != (before.batch,):
+        raise error("SD103", "labels", f"their shape is {found.shape}, not ({before.batch},)", "one class per sample")
+    if found.dtype.kind not in "iuf" or (found != np.floor(found)).any() or found.min() < 0:
+        raise error("SD111", "labels", "they are not whole numbers of 0 or more", "number the classes from 0")
 
 
 @dataclass(frozen=True, eq=False)

@@ -140,6 +140,19 @@ def test_time_is_kept_to():
     assert "nothing that was tried makes it fit" in str(found)
 
 
+@pytest.mark.parametrize(
+    ("labels", "code"), [(np.zeros(7, int), "SD103"), (np.zeros((8, 1), int), "SD103"), (np.full(8, 0.5), "SD111")]
+)
+def test_labels_that_do_not_fit_are_refused(labels, code):
+    network = dense(20)
+    with pytest.raises(SnnDeployError, match=f"{code} labels"):
+        advise(network, "loihi1", events(network), labels, seconds=0)
+    with pytest.raises(SnnDeployError, match="SD102 labels"):
+        advise(network, "loihi1", None, np.zeros(8, int), seconds=0)
+    with pytest.raises(SnnDeployError, match="SD103 input"):
+        advise(network, "loihi1", np.zeros((3, 2, 4), int), seconds=0)
+
+
 def test_progress_names_each_change():
     seen = []
     found = advise(dense(40), "loihi1", progress=lambda done, total, text=None: seen.append(text))
@@ -317,7 +330,7 @@ def test_the_command_line_answers_and_writes(tmp_path, capsys):
         return json.loads(capsys.readouterr().out)
 
     model, x, y = (str(tmp_path / name) for name in ("q.nir", "x.npy", "y.npy"))
-    answer = call("place", model, "--target", "loihi1", "--data", x, code=2)
+    answer = call("place", model, "--target", "loihi1", "--data", x, code=1)
     assert answer["error"][0]["code"] == "SD206"
     assert answer["advice"]["tried"][0]["target"] == "loihi2"
     found = call("advise", model, "--target", "loihi1", "--data", x, "--labels", y, code=0)
