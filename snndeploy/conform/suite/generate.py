@@ -87,8 +87,11 @@ def main(folder: Path = FOLDER, say: Callable[[str], None] = lambda text: None) 
     unsaid: Agreement = {"status": "self-defined", "agreed": {}}
     write(fresh, entries, dict.fromkeys(entries, unsaid), {})
     write(fresh, entries, agreement(fresh, say), described())
-    shutil.rmtree(folder, ignore_errors=True)
+    old = folder.with_name(f"{folder.name}.old")
+    if folder.exists():
+        folder.rename(old)
     fresh.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 if __name__ == "__main__":

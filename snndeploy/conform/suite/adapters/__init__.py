@@ -101,6 +101,6 @@ def backend(name: str) -> Backend:
     """Raises SnnDeployError SD741: there is none of that name."""
     if name not in BACKENDS:
         reason = f": {ABSENT[name]}" if name in ABSENT else ""
-        choice = f"choose from {', '.join(BACKENDS)}, or give your own as module:object"
+        choice = f"give your own as module:object, or choose from {', '.join(BACKENDS)}"
         raise error("SD741", f"adapter {name!r}", f"no adapter of that name comes with the suite{reason}", choice)
     return BACKENDS[name]
