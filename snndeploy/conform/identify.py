@@ -17,6 +17,7 @@ import numpy as np
 
 from snndeploy.conform.diagnosis.evidence import Evidence, delayed
 from snndeploy.conform.diagnosis.predict import Variant, predict
+from snndeploy.conform.identify_registers import Whole, whole
 from snndeploy.errors import error
 from snndeploy.network.arrays import Array
 from snndeploy.network.network import Network
@@ -76,6 +77,7 @@ class Identified:
         same: other readings that do as well on this recording; with more spikes they may part.
         tried: how many there were.
         network: the network in that reading.
+        registers: the integers that the recorded membranes are, where they are whole numbers.
     """
 
     population: str
@@ -83,6 +85,7 @@ class Identified:
     same: tuple[Reading, ...]
     tried: int
     network: Network
+    registers: Whole | None = None
 
     @property
     def found(self) -> bool:
@@ -97,6 +100,7 @@ class Identified:
             "best": self.best.as_dict(),
             "same": [each.as_dict() for each in self.same],
             "tried": self.tried,
+            "registers": None if self.registers is None else self.registers.text,
         }
 
     def __str__(self) -> str:
@@ -104,6 +108,8 @@ class Identified:
         lines = [f"{self.population!r}: {best.differing:,} of {best.bins:,} bins differ: {best.text}"]
         if best.v_error is not None:
             lines.append(f"membranes: {best.v_error:.2g} of the largest, {best.scale:.6g} times those of the network")
+        if self.registers is not None:
+            lines.append(self.registers.text)
         lines += [f"as good: {each.text}" for each in self.same]
         return "\n".join([*lines, f"{self.tried} readings were tried"])
 
@@ -155,7 +161,10 @@ def identify(
     )
     chosen = replace(each, rule=best.rule)
     made = network.with_(populations=tuple(chosen if p is each else p for p in network.populations), source=None)
-    return Identified(name, best, same[:12], len(found), made)
+    integers = None
+    if v is not None and best.scale is not None:
+        integers = whole(network, name, emitted, np.asarray(spikes), np.asarray(v), (best.rule, best.scale, best.late))
+    return Identified(name, best, same[:12], len(found), made, integers)
 
 
 def _size(value: float | None) -> float:
