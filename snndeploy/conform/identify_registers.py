@@ -70,7 +70,7 @@ def whole(
     unit = scale / (1 << STATE_SHIFT)
     matrix = np.asarray(chain_matrix(p.maps, network.shapes[p.source]).todense(), np.float64)
     gain = np.broadcast_to(rule.receptors[0].gain, network.shapes[name]).reshape(-1, 1)
-    exact = [np.asarray(x, np.float64) for x in (DECAY_UNITY * (1 - rule.beta), rule.threshold * unit)]
+    exact = [np.asarray(x, np.float64) for x in (DECAY_UNITY * (1 - rule.beta), np.asarray(rule.threshold) * unit)]
     steps = len(spikes) - late
     fired, shown = spikes[late:] != 0, v[late:]
     found: list[Whole] = []

@@ -36,7 +36,7 @@ class Contribution:
     Attributes:
         source: an input or a population; "" for a term of the rule itself (bias, v before, reset).
         index: of the source neuron in its shape; () for a term.
-        step: in which it was emitted, or in which the term acted.
+        step: in which it was emitted; 0 of a term, which stands for all its steps.
         amount: to p, units of the membrane of the trace that is explained.
         text: what it is, "spike", "bias", "decayed v", ...
     """
@@ -48,8 +48,8 @@ class Contribution:
     text: str = "spike"
 
     def __str__(self) -> str:
-        where = f"{self.source}{list(self.index)} at step {self.step}" if self.source else f"step {self.step}"
-        return f"{self.amount:+.6g}  {self.text}, {where}"
+        where = f" of {self.source}{list(self.index)} in step {self.step}" if self.source else ""
+        return f"{self.amount:+.6g}  {self.text}{where}"
 
 
 @dataclass(frozen=True)
