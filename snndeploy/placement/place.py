@@ -71,6 +71,7 @@ def place(
     needs = settings(network)
     chosen = plan(network, chip, into, needs, strategy)
     filled = cores(chip, all_wires, chosen.core_of, needs)
+    rules.check_counted(chip, filled)
     notes: list[Finding] = []
     if any(max(c.share["thresholds"], c.share["neuron_settings"]) == 1 for c in filled[:-1]):
         free = plan(network, chip, into, None, chosen.strategy)

@@ -44,7 +44,7 @@ class Placement:
 
     Attributes:
         target: name of the chip; chip_cores: cores of one chip.
-        cores: in the order in which they were filled.
+        cores: numbered in the order in which the neurons of the network lie on them.
         core_of: core of each neuron by population, int64 (neurons,), neurons in row-major order.
         sites: int64 (cores, 3), where each core lies: number of its chip, x and y of its tile on that chip. Several
             cores share a tile.

@@ -7,7 +7,7 @@ from math import prod
 
 import numpy as np
 
-from snndeploy.errors import Finding
+from snndeploy.errors import Finding, error
 from snndeploy.network.arrays import Array
 from snndeploy.network.network import Network
 from snndeploy.network.registers import Registers
@@ -150,6 +150,21 @@ def every_core_has_a_chip(network: Network, target: Target, cores: tuple[Core, .
         what = f"it needs {len(cores):,} cores, a chip of {target.name} has {each:,}: {chips:,} chips"
         what += f" on {-(-chips // board):,} boards of {board}" if chips > board else ""
         yield Finding("SD205", "network", what, "use several chips, or a smaller network", "warning")
+
+
+def check_counted(target: Target, cores: tuple[Core, ...]) -> None:
+    """What was planned with keys of synapses holds once synapses themselves are counted.
+
+    Raises:
+        SnnDeployError SD203: it does not; keys collided, which happens once in 2^60 pairs.
+    """
+    for core in cores:
+        what, share = max(core.share.items(), key=lambda item: item[1])
+        if share > 1:
+            said = f"the plan takes {share:.1%} of its {what.replace('_', ' ')} on {target.name}"
+            raise error(
+                "SD203", f"core {core.index}", said, "use a target with axons_are_shared = false, and report this"
+            )
 
 
 def settings_take_no_cores(

@@ -17,7 +17,7 @@ from snndeploy.placement import place
 from snndeploy.placement.pack import downstream_first
 from snndeploy.placement.settings import settings as settings_of
 from snndeploy.placement.tally import cores
-from snndeploy.placement.wires import wires
+from snndeploy.placement.wires import Wires, wires
 from snndeploy.targets import Target
 
 FEATURES = frozenset({"convolution", "recurrence", "skip", "delay"})
@@ -236,3 +236,12 @@ def test_the_strategy_is_said_on_the_command_line(tmp_path, capsys):
         assert plans[strategy]["strategy"] == strategy
     assert main(["place", str(path), "--target", "loihi1", "--strategy", "fast"]) == 2
     assert "SD244" in capsys.readouterr().err
+
+
+def test_a_plan_from_keys_that_collide_is_refused(monkeypatch):
+    """If all keys were equal, a plan would count one axon for all sources; the synapses themselves are counted last."""
+    monkeypatch.setattr(Wires, "classes", property(lambda self: np.zeros(9000, np.uint64)))
+    rng = np.random.default_rng(0)
+    network = chain(((Dense(2 * rng.integers(1, 90, (900, 2000))),), (900,)), shape=(2000,))
+    with pytest.raises(SnnDeployError, match=r"SD203 core 0: the plan takes [\d.]+% of its memory on loihi1"):
+        place(network, LOIHI, strategy="places")
