@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
 
@@ -205,7 +205,9 @@ class Running:
         numbers = [cells.numbers[name].to(x.device) for name in cells.rule.numbers]
         learned = (each is not None and each.requires_grad for each in (x, self.state, weight, bias, *numbers))
         back = torch.is_grad_enabled() and any(learned)
-        plan = Plan(cells.rule, cells.learned if back else (), self.showing, back, self.watching, cells.kind)
+        plan = Plan(cells.rule, cells.learned if back else (), self.showing, back, False, cells.kind)
+        if self.watching and cells.rule.spiking and plan.step.p not in plan.kept.values():
+            plan = replace(plan, watched=True)
         call = Call(cells, plan, self.table, tuple(x.shape), self.seen if self.watching else None)
         given: Any = (call, x, self.state, weight, bias, *numbers)
         s, self.v, self.state = OverTime.apply(*given)  # type: ignore[no-untyped-call]

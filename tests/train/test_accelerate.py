@@ -2,7 +2,6 @@
 
 import sys
 from inspect import isfunction
-from itertools import product
 
 import numpy as np
 import pytest
@@ -136,9 +135,15 @@ def test_surrogates_that_are_written_into_kernels_are_found_to_be_the_same(name,
     assert inlined(inner)[0] == ROWS
 
 
-@pytest.mark.parametrize("delay", [True, False])
-@pytest.mark.parametrize("mechanism", ["subtract", "zero", "none"])
-@pytest.mark.parametrize("form", ["Leaky", "RLeaky"])
+@pytest.mark.parametrize(
+    ("form", "mechanism", "delay"),
+    [
+        *(("Leaky", mechanism, delay) for mechanism in ("subtract", "zero") for delay in (True, False)),
+        ("Leaky", "none", True),
+        ("RLeaky", "zero", True),
+        ("RLeaky", "subtract", False),
+    ],
+)
 def test_resets_of_snntorch(form, mechanism, delay):
     how = {"reset_mechanism": mechanism, "reset_delay": delay, "threshold": 0.7, "init_hidden": True}
 
@@ -152,10 +157,15 @@ def test_resets_of_snntorch(form, mechanism, delay):
     assert form == "Leaky" or "1.recurrent.weight" in slow
 
 
-@pytest.mark.parametrize("mechanism", ["subtract", "zero"])
 @pytest.mark.parametrize(
-    ("form", "delay"),
-    [*((form, True) for form in ("RSynaptic", "Lapicque")), *product(("Synaptic", "Leaky", "RLeaky"), (True, False))],
+    ("form", "mechanism", "delay"),
+    [
+        ("RSynaptic", "subtract", True),
+        ("Lapicque", "zero", True),
+        ("Synaptic", "zero", False),
+        ("Leaky", "subtract", False),
+        ("RLeaky", "zero", True),
+    ],
 )
 def test_numbers_that_learn(form, mechanism, delay):
     how = {"reset_mechanism": mechanism, "threshold": 0.7, "init_hidden": True, "learn_threshold": True}
