@@ -41,6 +41,7 @@ def tables() -> dict[str, str]:
         "quantisation": quantisation_tables.quantisation(),
         "bits": quantisation_tables.bits(),
         "bench": bench_tables.summary(),
+        "time to accuracy": learning_tables.summary(),
         "hostile": hostile_table.summary(),
         "placement": placement_table.summary(),
         "conformance": conformance_table.summary(),
