@@ -20,6 +20,7 @@ from snndeploy.report import (
     encoding_tables,
     hostile_table,
     instances_table,
+    learning_tables,
     placement_table,
     quantisation_tables,
 )
