@@ -20,7 +20,9 @@ from snndeploy.targets import Target
 Into = Mapping[str, tuple[Wires, ...]]
 CoreRule = Callable[[Network, Target, Into], Iterator[Finding]]
 
-SPLIT = "split its fan-in by input: over two populations whose spikes meet in a third, or prune weights to zero"
+FEWER_INPUTS = (
+    "fewer inputs: groups of channels, a pool before it, or weights pruned to zero (snndeploy advise tries them)"
+)
 
 
 def _worst(name: str, needs: Array, limit: int, what: str, fix: str, target: Target) -> Iterator[Finding]:
@@ -48,7 +50,7 @@ def every_neuron_finds_room_for_its_input_axons(network: Network, target: Target
     limit = target.core.input_axons.value
     for p in network.populations:
         needs = _alone(into[p.name], prod(p.shape), limit, lambda _: 1)
-        yield from _worst(p.name, needs, limit, "input axons", SPLIT, target)
+        yield from _worst(p.name, needs, limit, "input axons", FEWER_INPUTS, target)
 
 
 def every_neuron_finds_room_for_its_synapses(network: Network, target: Target, into: Into) -> Iterator[Finding]:
@@ -59,7 +61,7 @@ def every_neuron_finds_room_for_its_synapses(network: Network, target: Target, i
 
     for p in network.populations:
         needs = _alone(into[p.name], prod(p.shape), limit, lonely)
-        fix = f"quantise with fewer weight bits; {SPLIT}"
+        fix = f"quantise with fewer weight bits; {FEWER_INPUTS}"
         yield from _worst(p.name, needs, limit, "bits of synaptic memory", fix, target)
 
 
