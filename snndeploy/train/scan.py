@@ -143,7 +143,9 @@ class Scan(torch.autograd.Function):
             for t in range(steps):
                 for (delay, shift), column in zip(how.links, columns, strict=True):
                     if t >= delay:
-                        given[t] += moved(out[t - delay].to(form) @ column, shift)
+                        fed = out[t - delay].to(form) @ column
+                        # whole numbers far below 2^53: only a shift to the right has to floor
+                        given[t].add_(fed if shift >= 0 else moved(fed, shift), alpha=2.0 ** max(0, shift))
                 at = slice(t, t + 1)
                 rows = (given[at].numpy(), values, state, out[at].numpy(), p[at], pending[at])
                 shared(run, 1, *shape[1:], t, onset, 0, *rows)
@@ -176,7 +178,7 @@ class Scan(torch.autograd.Function):
             for t in range(steps - 1, -1, -1):
                 for (delay, shift), matrix in zip(how.links, matrices, strict=True):
                     if t + delay < steps:
-                        given[t] += 2.0**shift * (of_y[t + delay] @ matrix)
+                        given[t].add_(of_y[t + delay] @ matrix, alpha=2.0**shift)
                 at = slice(t, t + 1)
                 rows = (given[at].numpy(), known, p[at], pending[at], held, of_y[at].numpy())
                 shared(run, 1, batch, size, t, onset, unit, slope, *rows)
