@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from math import inf, prod
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from snndeploy.network.arrays import Array
 from snndeploy.network.network import Network
 from snndeploy.placement.axons import Axons
 from snndeploy.placement.settings import Settings, limits
+from snndeploy.placement.windows import Windows
 from snndeploy.placement.wires import SynapseFormat, Wires
 from snndeploy.targets import Target
 
@@ -36,6 +38,14 @@ class Part:
     heard: int
 
 
+class Asked(NamedTuple):
+    """What neurons need of one projection: axons, bits of memory, and the sources that they hear."""
+
+    axons: int
+    bits: int
+    heard: int
+
+
 # so few neurons may fit a core of their own where sources happen to have the same weight for them
 FEW = 4
 
@@ -47,6 +57,7 @@ class Study:
     Attributes:
         into: the wires of each population. needs: None where settings do not count.
         reach: by population the cores that each neuron reaches, over all projections, as far as they are known.
+        asked: what single neurons of convolutions need, for others that are alike.
     """
 
     network: Network
@@ -54,6 +65,7 @@ class Study:
     into: Mapping[str, tuple[Wires, ...]]
     needs: Settings | None
     reach: dict[str, Array] = field(default_factory=dict)
+    asked: dict[tuple[int, ...] | None, Asked] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.reach = {each.name: np.zeros(prod(each.shape), np.int64) for each in self.network.populations}
@@ -71,15 +83,30 @@ class Study:
         axons = bits = heard = 0
         formats = set()
         for each in self.into[population]:
-            found = axons_of(each, neurons)
-            if len(found.sources):
-                axons += len(found.synapses)
-                heard += len(found.sources)
-                bits += each.memory(found, neurons)
+            found = self._asked(each, neurons, axons_of)
+            if found.heard:
+                axons += found.axons
+                heard += found.heard
+                bits += found.bits
                 formats.add(each.form)
         outs = int(self.reach[population][neurons].sum())
         need = np.array([len(neurons), axons, bits, outs])
         return Part(population, neurons, need, self.kinds(population, neurons), frozenset(formats), heard)
+
+    def _asked(self, wires: Wires, neurons: Array, axons_of: Callable[[Wires, Array], Axons]) -> Asked:
+        """What neurons need of one projection; of one neuron of a convolution it is known from one that is alike."""
+        key = None
+        if len(neurons) == 1 and isinstance(wires.held, Windows):
+            exact = axons_of is Wires.onto
+            if exact or wires.classes is None:
+                key = (id(wires), exact, *wires.held.alike(int(neurons[0])))
+        if key in self.asked:
+            return self.asked[key]
+        found = axons_of(wires, neurons)
+        asked = Asked(len(found.synapses), wires.memory(found, neurons), len(found.sources))
+        if key is not None:
+            self.asked[key] = asked
+        return asked
 
     def kinds(self, population: str, neurons: Array) -> tuple[Array, ...]:
         if self.needs is None:

@@ -66,6 +66,16 @@ class Windows:
         return np.where(inside, found, np.int32(-1))
 
     @cached_property
+    def met(self) -> Array:
+        """int64 (places,), a number for which taps meet input there: one inside the image, others at its borders."""
+        return np.unique(self.table >= 0, axis=0, return_inverse=True)[1].ravel()
+
+    def alike(self, neuron: int) -> tuple[int, int]:
+        """Equal for neurons that need the same of a core that they have to themselves."""
+        channel, place = divmod(neuron, self.area)
+        return channel, int(self.met[place])
+
+    @cached_property
     def random(self) -> tuple[Array, Array]:
         rng = np.random.default_rng(3)
         return rng.integers(1, 2**31 - 100, (2, self.out[0])), rng.integers(1, 2**31 - 100, (2, self.area))

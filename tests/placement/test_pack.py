@@ -15,6 +15,7 @@ from snndeploy.errors import SnnDeployError, VerdictError
 from snndeploy.network import Conv, Dense, Flatten, Format, Input, Network, Pool, Population, Projection, Registers
 from snndeploy.placement import place
 from snndeploy.placement.pack import downstream_first
+from snndeploy.placement.parts import Study
 from snndeploy.placement.settings import settings as settings_of
 from snndeploy.placement.tally import cores
 from snndeploy.placement.wires import Wires, wires
@@ -245,3 +246,24 @@ def test_a_plan_from_keys_that_collide_is_refused(monkeypatch):
     network = chain(((Dense(2 * rng.integers(1, 90, (900, 2000))),), (900,)), shape=(2000,))
     with pytest.raises(SnnDeployError, match=r"SD203 core 0: the plan takes [\d.]+% of its memory on loihi1"):
         place(network, LOIHI, strategy="places")
+
+
+@pytest.mark.parametrize("shares", [True, False])
+def test_what_one_neuron_needs_is_known_from_one_that_is_alike(shares):
+    """Channels of their own, borders of all kinds: stride, dilation, padding, weights of zero."""
+    rng = np.random.default_rng(4)
+    weight = rng.integers(-2, 3, (6, 2, 3, 3)) * 2
+    conv = Conv(weight.astype(np.int64), (2, 1), ((1, 2), (0, 1)), (1, 2), 2)
+    network = chain(((conv,), conv.shape_out((4, 7, 8))), shape=(4, 7, 8))
+    target = changed(LOIHI, core={"axons_are_shared": shares})
+    all_wires = wires(network, target)
+    name = network.populations[0].name
+    into = {name: all_wires}
+    kept = Study(network, target, into, settings_of(network))
+    for ask in (Wires.onto, Wires.planned):
+        for neuron in range(int(np.prod(network.shapes[name]))):
+            fresh = Study(network, target, into, settings_of(network))
+            a, b = (each._part(name, np.array([neuron]), ask) for each in (kept, fresh))
+            assert a.need.tolist() == b.need.tolist()
+            assert a.heard == b.heard
+    assert 0 < len(kept.asked) < 2 * int(np.prod(network.shapes[name]))
