@@ -56,11 +56,14 @@ def build(
     return SequentialState(*first, *second, linear(wide, classes), LIFCell(about(), dt=DT))
 
 
-def data(folder: Path | None = None, steps: int = 100, window: float = 0.01, cache: str = "") -> Data:
+def data(
+    folder: Path | None = None, steps: int = 100, window: float = 0.01, samples: int = 600, cache: str = ""
+) -> Data:
     """Spikes of 700 channels, uint8 (steps, sample, 700), 0 or 1.
 
     Args:
         folder: of shd_train.h5 and shd_test.h5, or of fsdd_900.npz. window: seconds per step.
+        samples: made-up words, a third of them for the test.
         cache: a folder that keeps what was heard.
     """
     from snndeploy.train.datasets.event_data import shd
@@ -68,7 +71,7 @@ def data(folder: Path | None = None, steps: int = 100, window: float = 0.01, cac
     from snndeploy.train.datasets.speech import FILES, made_up_words, spoken_digits
 
     if folder is None:
-        held = made_up_words(min(steps, 50), window, cache=cache or None)
+        held = made_up_words(steps, window, samples - samples // 3, samples // 3, cache=cache or None)
     elif find(folder, ("shd_train.h5",)):
         held = shd(steps, folder, window)
     elif find(folder, FILES):

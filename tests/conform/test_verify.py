@@ -31,6 +31,15 @@ def x():
     return spikes(np.random.default_rng(4), 30, 5, 6)
 
 
+@pytest.fixture(autouse=True)
+def engines_as_they_were():
+    """Their order too, which the README's table has."""
+    before = dict(base.ENGINES)
+    yield
+    base.ENGINES.clear()
+    base.ENGINES.update(before)
+
+
 def engine(monkeypatch, name, run=reference.run, missing=lambda: None, refusals=lambda network: []):
     """An engine that exists for one test."""
     module = ModuleType(f"engine_{name}")

@@ -226,7 +226,7 @@ def test_what_fits_no_core_is_named_with_value_limit_and_fix():
         "SD203 population 'fc1': neuron 0 alone needs 5,000 input axons, a core of loihi1 has 4,096 "
         "(3 neurons do not fit)"
     )
-    assert "split its fan-in by input" in found.fix
+    assert "weights pruned to zero" in found.fix
     assert caught.value.exit_code == 1
     with pytest.raises(VerdictError) as caught:
         place(two_layers(30, 5, 2), unshared(input_axons=20, synaptic_memory_bits=64 * 10))
