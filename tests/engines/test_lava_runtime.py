@@ -69,7 +69,14 @@ def nothing_is_left(monkeypatch: pytest.MonkeyPatch):
     yield
     assert time.monotonic() - started < SOON
     assert living() == []
-    assert shared() <= before
+    left = shared() - before
+    for _ in range(50):
+        # a runtime of another test process makes its memory before it maps it: that passes, what is left stays
+        if not left:
+            break
+        time.sleep(0.1)
+        left &= shared()
+    assert not left
 
 
 def two_layers(**registers: object) -> Network:
