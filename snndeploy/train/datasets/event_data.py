@@ -175,13 +175,13 @@ def spike_counts(
         times: seconds (spikes,) of each recording. channels: of each spike, 0..count-1. window: seconds per step.
 
     Returns:
-        uint8 (steps, recording, count); a step holds 255 spikes of a channel at most.
+        uint8 (steps, recording, count), where no count exceeds 255, else uint16.
 
     Raises:
-        SnnDeployError SD881: a time is not finite. SD882: all spikes of each recording fall into one step. SD884: a
-            channel is beyond the last.
+        SnnDeployError SD881: a time is not finite, or negative. SD882: all spikes of each recording fall into one step.
+            SD884: a channel is beyond the last.
     """
-    out = np.zeros((steps, len(times), count), np.uint8)
+    out = np.zeros((steps, len(times), count), np.uint16)
     used = []
     for i, (t, k) in enumerate(zip(times, channels, strict=True)):
         step = microseconds(t, where) // round(window * 1e6)
@@ -189,9 +189,12 @@ def spike_counts(
         if k.size and not 0 <= k.min() <= k.max() < count:
             what = f"recording {i} has channel {int(k.max())}, the last one is {count - 1}"
             raise error("SD884", where, what, "name the number of channels")
-        inside = (step >= 0) & (step < steps)
+        if step.size and int(step.min()) < 0:
+            what = f"a time of recording {i} is negative ({np.asarray(t).min():g} s)"
+            raise error("SD881", where, what, "shift the times to 0")
+        inside = step < steps
         found = np.bincount(step[inside] * count + k[inside], minlength=steps * count)
-        out[:, i] = np.minimum(found, 255).reshape(steps, count)
+        out[:, i] = found.reshape(steps, count)
         used.append(len(np.unique(step[inside])))
     refuse_collapsed(used, [len(t) for t in times], steps)
-    return out
+    return out.astype(np.uint8) if not out.size or out.max() <= 255 else out

@@ -65,6 +65,14 @@ def test_a_channel_beyond_the_last_is_refused():
         spike_counts([np.array([0.1, 0.2])], [np.array([0, 700])], 10, 0.1, 700)
 
 
+def test_no_count_is_cut_off_and_no_negative_time_left_out():
+    many = np.concatenate([np.full(300, 0.05), [0.15]])
+    found = spike_counts([many], [np.zeros(301)], 2, 0.1, 1)
+    assert found.ravel().tolist() == [300, 1]
+    with pytest.raises(SnnDeployError, match=r"SD881 .*recording 0 is negative \(-0\.1 s\)"):
+        spike_counts([np.array([-0.1, 0.2])], [np.zeros(2)], 2, 0.1, 1)
+
+
 def test_shd_files_are_read(tmp_path):
     import h5py
 
