@@ -38,7 +38,7 @@ MD5 = {
 @dataclass(frozen=True, eq=False)
 class Pictures:
     """Attributes:
-    train, test: uint8 (sample, height, width), brightness.
+    train, test: uint8 (sample, height, width), brightness; of colours (sample, 3, height, width).
     train_labels, test_labels: int64 (sample,). classes: their names.
     """
 
