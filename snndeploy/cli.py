@@ -103,6 +103,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(given: list[str], as_json: bool) -> int:
+    output.GIVEN[:] = given
     try:
         return int(app(given, prog_name="snndeploy", standalone_mode=False) or 0)
     except SnnDeployError as problem:

@@ -98,6 +98,7 @@ def train(
     prove: int = 64,
     test_only: bool = False,
     arguments: Mapping[str, Any] | None = None,
+    said: Mapping[str, Any] | None = None,
     **settings: Any,
 ) -> Delivered:
     """See `snndeploy.verbs.train`.
@@ -110,6 +111,7 @@ def train(
         prove: samples that module and network are compared on.
         test_only: train nothing; the weights are those of `best.pt` in `out`, and the accuracy is on the test samples.
         arguments: of build() and data() of a model file, by name.
+        said: what the command line was: "command", and "files" of samples; both go into the record of the run.
         settings: see `train.loop.train`; those of a model file's TRAIN hold where nothing is said.
 
     Raises:
@@ -117,7 +119,7 @@ def train(
     """
     if prove < 1:
         raise error("SD807", "prove", f"{prove} samples prove nothing", "prove=64")
-    module = model
+    module, given = model, data
     if isinstance(model, (str, os.PathLike)):
         name = os.fspath(model)
         module, data, dt, settings = _of_file(name, data, dt, settings, arguments or {})
@@ -125,6 +127,7 @@ def train(
         raise error("SD807", "arguments", "a module is built already", "name a model file, which has build()")
     elif data is None:
         raise error("SD807", "data", "there are none", "give (x, labels), or a model file that has data()")
+    from snndeploy.train import record
     from snndeploy.train.forwards import dt_of
     from snndeploy.train.loop import train as run
 
@@ -132,11 +135,51 @@ def train(
     if test_only:
         asked = {"dt": dt, "decision": decision, "time": time, "capture": capture}
         return Delivered(module, _tested(module, data, folder, asked | settings), None, None)
+    begun = 0 if folder is None else record.epochs_before(folder, bool(settings.get("resume")))
     done = run(module, data, dt=dt, decision=decision, time=time, capture=capture, out=folder, **settings)
-    if done.network is None or not done.first:
-        return Delivered(module, done, None, None)
-    network = _proven(module, done, prove, dt_of(module, dt), time)
-    return Delivered(module, done, network, None if folder is None else _written(network, folder / BEST))
+    network = file = None
+    if done.network is not None and done.first:
+        network = _proven(module, done, prove, dt_of(module, dt), time)
+        file = None if folder is None else _written(network, folder / BEST)
+    if folder is not None and done.first:
+        made = {"dt": dt_of(module, dt), "decision": decision, "time": time, "capture": capture}
+        named = os.fspath(model) if isinstance(model, (str, os.PathLike)) else None
+        source = os.fspath(given) if isinstance(given, (str, os.PathLike)) else None
+        about = {"model": named, "data": source, **_about(done, network, settings), **made, **(said or {})}
+        session = {"command": about.pop("command", None), "first_epoch": begun, "seconds": round(done.seconds, 2)}
+        record.write(folder, about, session)
+    return Delivered(module, done, network, file)
+
+
+def _about(done: Trained, network: Network | None, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """What a run was made with and what came out, for its record."""
+    from snndeploy.machine import machine, versions
+    from snndeploy.train import fingerprints
+    from snndeploy.train.settings import NAMES
+    from snndeploy.train.settings import settings as checked
+
+    how = {name: each for name, each in settings.items() if name in NAMES}
+    file, sources = settings.get("model"), done.sources
+    assert sources is not None
+    parts = {name: getattr(sources, name) for name in ("train", "validation", "test")}
+    return {
+        "arguments": dict(settings.get("arguments") or {}),
+        "layout": settings.get("layout"),
+        "model_sha256": None if file is None else fingerprints.of_file(file),
+        "settings": checked(None, how).as_dict(),
+        "samples": {name: None if each is None else each.samples for name, each in parts.items()},
+        "epochs": len(done.history),
+        "best": done.best,
+        "stopped": done.stopped,
+        "accuracy": None if done.accuracy != done.accuracy else done.accuracy,
+        "validation_accuracy": done.history[done.best - 1].validation_accuracy,
+        "rates": dict(done.rates),
+        "device": done.device,
+        "notes": list(done.notes),
+        "proof": None if network is None else network.provenance.get("proof"),
+        "machine": machine(),
+        "versions": versions(),
+    }
 
 
 def trained(model: str, data: Any = None, *, arguments: Mapping[str, Any] | None = None, **settings: Any) -> Trained:

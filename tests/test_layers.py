@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "snndeploy"
 # from the bottom up; the parts of one row do not import each other
 LAYERS = (
     ("errors",),
-    ("files", "resources"),
+    ("files", "machine", "resources"),
     ("network", "models"),
     ("targets", "passes"),
     ("frontends",),

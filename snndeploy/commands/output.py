@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -10,6 +11,8 @@ from typing import Any
 
 from snndeploy.errors import Finding
 
+# the words of the command that runs
+GIVEN: list[str] = []
 STYLES = {"error": "bold red", "warning": "yellow", "note": "cyan"}
 
 
@@ -66,6 +69,11 @@ def progress(task: str, as_json: bool) -> Iterator[Callable[..., None]]:
             bars.update(bar, completed=done, total=total or None, text=text or f"{done:,} of {total:,}")
 
         yield update
+
+
+def command_line() -> str:
+    """The command that runs, as a shell takes it."""
+    return shlex.join(["snndeploy", *GIVEN])
 
 
 def findings_document(findings: Iterable[Finding]) -> list[dict[str, str]]:

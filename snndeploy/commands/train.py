@@ -15,7 +15,7 @@ import typer
 from snndeploy.commands import options as opt
 from snndeploy.commands.arguments import arguments_of
 from snndeploy.commands.labels import taught
-from snndeploy.commands.output import progress, report, say, show
+from snndeploy.commands.output import command_line, progress, report, say, show
 from snndeploy.errors import Finding, error
 
 # settings of a run -> type, and what they are; where nothing is said, TRAIN of the model file holds
@@ -119,6 +119,8 @@ def train(
     arguments = arguments_of(model, chosen)
     held = None if test is None else taught(test, test_labels)
     bands = _bands(rates)
+    named = {"data": data, "labels": labels, "test": test, "test_labels": test_labels}
+    said = {"command": command_line(), "files": {n: str(f) for n, f in named.items() if f is not None}}
     with progress("train", json) as update, resumable(out, json):
         done = verbs.train(
             model,
@@ -136,6 +138,7 @@ def train(
             test_only=test_only,
             tensorboard=tensorboard,
             arguments=arguments,
+            said=said,
             progress=update,
             each_epoch=None if json or sys.stderr.isatty() else _line,
             **settings,

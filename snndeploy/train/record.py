@@ -1,0 +1,60 @@
+"""`run.json`: what a run was made with, and what came out.
+
+It stands beside the checkpoints when a run has ended; what looks at the run later (`snndeploy card`) reads it. Names of
+files are as the caller gave them. Each call that trained is a session with its own seconds; one that was killed leaves
+none, so that the first session that is there begins behind epoch 0.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from snndeploy.errors import error
+from snndeploy.files import UNREADABLE, replacing, short
+from snndeploy.train.logs import EPOCHS
+
+FILE, FORMAT = "run.json", 1
+
+
+def epochs_before(folder: Path, resumed: bool) -> int:
+    """Epochs that an earlier call has ended."""
+    path = folder / EPOCHS
+    return max(0, len(path.read_text("utf-8").splitlines()) - 1) if resumed and path.exists() else 0
+
+
+def write(folder: Path, about: Mapping[str, Any], session: Mapping[str, Any]) -> None:
+    """Writes it, with the sessions that are there already where this one went on with them.
+
+    Raises:
+        SnnDeployError SD840: it cannot be written.
+    """
+    earlier = read(folder)["sessions"] if session["first_epoch"] and (folder / FILE).exists() else []
+    whole = {"format": FORMAT, **about, "sessions": [*earlier, dict(session)]}
+    try:
+        with replacing(folder / FILE) as temporary:
+            temporary.write_text(json.dumps(whole, indent=2, default=str) + "\n", "utf-8")
+    except OSError as problem:
+        what = f"the record of the run cannot be written ({short(problem)}); the checkpoint is whole"
+        raise error(
+            "SD840", str(folder / FILE), what, "free some space, then go on with resume (--resume)"
+        ) from problem
+
+
+def read(folder: Path) -> dict[str, Any]:
+    """What was written. Raises SD801: there is none. SD841: it is damaged."""
+    path = folder / FILE
+    if not path.is_file():
+        fix = "name the folder of a run; snndeploy train ... --resume with the same settings writes it for an old one"
+        raise error("SD801", str(path), "there is no such file", fix)
+    try:
+        found = json.loads(path.read_text("utf-8"))
+        if found["format"] != FORMAT or not isinstance(found["sessions"], list):
+            raise ValueError(f"format {found['format']}")
+    except UNREADABLE as problem:
+        raise error(
+            "SD841", str(path), f"it cannot be read ({short(problem)})", "train again with --resume"
+        ) from problem
+    return dict(found)
