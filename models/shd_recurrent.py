@@ -13,6 +13,7 @@ from norse.torch import LIFCell, LIFParameters, LIFRecurrentCell, SequentialStat
 from torch import nn
 
 from snndeploy.errors import error
+from snndeploy.train.augment import Augment
 from snndeploy.train.data import Data
 
 DT = 1e-3
@@ -57,7 +58,15 @@ def build(
 
 
 def data(
-    folder: Path | None = None, steps: int = 100, window: float = 0.01, samples: int = 600, cache: str = ""
+    folder: Path | None = None,
+    steps: int = 100,
+    window: float = 0.01,
+    samples: int = 600,
+    cache: str = "",
+    shift: int = 0,
+    speed: float = 0.0,
+    channels: int = 0,
+    drop: float = 0.0,
 ) -> Data:
     """Spikes of 700 channels, uint8 (steps, sample, 700), 0 or 1.
 
@@ -65,6 +74,7 @@ def data(
         folder: of shd_train.h5 and shd_test.h5, or of fsdd_900.npz. window: seconds per step.
         samples: made-up words, a third of them for the test.
         cache: a folder that keeps what was heard.
+        shift, speed, channels, drop: each training sample is another one in each epoch, see `train.augment.Augment`.
     """
     from snndeploy.train.datasets.event_data import shd
     from snndeploy.train.datasets.fetch import find
@@ -80,4 +90,5 @@ def data(
         fix = f"shd_train.h5 and shd_test.h5, or {FILES[0]}"
         raise error("SD880", str(folder), "it holds neither SHD nor spoken digits", fix)
     x, x_test = ((each > 0).astype(each.dtype) for each in (held.train, held.test))
-    return Data(x, held.train_labels, x_test, held.test_labels)
+    augment = Augment(shift, speed, (channels,), drop)
+    return Data(x, held.train_labels, x_test, held.test_labels, augment)

@@ -97,6 +97,7 @@ def train(
     out: str | os.PathLike[str] | None = None,
     prove: int = 64,
     test_only: bool = False,
+    weights: str | os.PathLike[str] | None = None,
     arguments: Mapping[str, Any] | None = None,
     said: Mapping[str, Any] | None = None,
     **settings: Any,
@@ -110,6 +111,7 @@ def train(
         data: see `train.loop.train`; of a model file also a folder, which its data() takes.
         prove: samples that module and network are compared on.
         test_only: train nothing; the weights are those of `best.pt` in `out`, and the accuracy is on the test samples.
+        weights: `best.pt` of another run, from which this one begins; or any state_dict of this module.
         arguments: of build() and data() of a model file, by name.
         said: what the command line was: "command", and "files" of samples; both go into the record of the run.
         settings: see `train.loop.train`; those of a model file's TRAIN hold where nothing is said.
@@ -131,6 +133,8 @@ def train(
     from snndeploy.train.forwards import dt_of
     from snndeploy.train.loop import train as run
 
+    if weights is not None:
+        models.fill(module, weights)
     folder = None if out is None else Path(out)
     if test_only:
         asked = {"dt": dt, "decision": decision, "time": time, "capture": capture}

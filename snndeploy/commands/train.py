@@ -85,6 +85,9 @@ def train(
     test_labels: Annotated[Path | None, typer.Option("--test-labels", help="Their labels.")] = None,
     layout: Annotated[str | None, typer.Option("--layout", help="Of the samples: time-major or batch-major.")] = None,
     device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.")] = "auto",
+    weights: Annotated[
+        Path | None, typer.Option("--weights", help="best.pt of another run, from which this one begins.")
+    ] = None,
     rates: Annotated[
         list[str] | None,
         typer.Option("--rates", help="Band of spikes per step, population=low:high; * for all; may be repeated."),
@@ -136,6 +139,7 @@ def train(
             decision=decision,
             prove=prove,
             test_only=test_only,
+            weights=weights,
             tensorboard=tensorboard,
             arguments=arguments,
             said=said,

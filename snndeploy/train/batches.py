@@ -12,6 +12,7 @@ from torch import Tensor
 
 from snndeploy.errors import Finding, error, raise_errors
 from snndeploy.network.arrays import Array
+from snndeploy.train.augment import Change, generator, named
 
 Inputs = dict[str, Tensor]
 
@@ -135,6 +136,7 @@ class Arrays(Source):
     Args:
         order: seed of the order; None: as they are.
         index: the samples that are used; None: all.
+        augment: what is done with each batch, where there is an order; not with samples that are held back.
 
     Raises:
         SnnDeployError SD843: shapes or labels do not fit, or a sample holds NaN; all are named.
@@ -150,7 +152,9 @@ class Arrays(Source):
         order: int | None,
         where: str,
         index: Array | None = None,
+        augment: Change | None = None,
     ):
+        self.augment = augment
         self.inputs = {name: torch.from_numpy(np.asarray(x)) for name, x in inputs.items()}
         self.labels, self.batch, self.order, self.where = labels, batch, order, where
         self.index = np.arange(len(labels)) if index is None else index
@@ -181,7 +185,7 @@ class Arrays(Source):
         """The samples that are trained with, and a share that is held back."""
         kept, held = (self.index[each] for each in divided(self.samples, share, seed))
         arrays = {name: x.numpy() for name, x in self.inputs.items()}
-        ours = Arrays(arrays, self.labels, self.batch, self.order, self.where, kept)
+        ours = Arrays(arrays, self.labels, self.batch, self.order, self.where, kept, self.augment)
         return ours, Arrays(arrays, self.labels, self.batch, None, self.where, held)
 
     def rows(self, index: Array) -> tuple[Inputs, Tensor]:
@@ -192,10 +196,14 @@ class Arrays(Source):
     def epoch(self, epoch: int, start: int, part: Part) -> Iterator[Batch]:
         count = len(self.index)
         whole = torch.arange(count) if self.order is None else shuffled(count, self.order, epoch)
-        for batch in torch.split(whole, self.batch)[start:]:
+        for number, batch in enumerate(torch.split(whole, self.batch)[start:], start):
             own, weight = part.of(batch.tolist())
             names = self.index[own]
-            yield Batch(*self.rows(names), names.tolist(), len(batch), weight)
+            inputs, labels = self.rows(names)
+            if self.augment is not None and self.order is not None:
+                drawn = (self.order, epoch, number, part.rank)
+                inputs = {name: self.augment(x, generator(*drawn)) for name, x in inputs.items()}
+            yield Batch(inputs, labels, names.tolist(), len(batch), weight)
 
     def first(self, count: int) -> tuple[Inputs, Tensor]:
         return self.rows(self.index[:count])
@@ -203,4 +211,5 @@ class Arrays(Source):
     def fingerprint(self) -> str:
         from snndeploy.train.fingerprints import of_arrays
 
-        return of_arrays([*self.inputs.items(), ("labels", torch.from_numpy(self.labels))])
+        held = of_arrays([*self.inputs.items(), ("labels", torch.from_numpy(self.labels))])
+        return held if self.augment is None else f"{held} {named(self.augment)}"

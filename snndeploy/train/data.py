@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from snndeploy.network.arrays import Array
+
+if TYPE_CHECKING:
+    from snndeploy.train.augment import Change
 
 
 @dataclass(frozen=True, eq=False)
@@ -16,12 +20,14 @@ class Data:
     Attributes:
         train, test: float32 (time, sample, *shape), what goes into the network.
         train_labels, test_labels: int64 (sample,).
+        augment: what is done with each batch of training samples, and with no other; see `train.augment.Augment`.
     """
 
     train: Array
     train_labels: Array
     test: Array
     test_labels: Array
+    augment: Change | None = None
 
 
 def rate_code(intensity: Array, steps: int) -> Array:

@@ -47,6 +47,8 @@ def sources_of(data: Any, how: Settings, layout: str | None, validation: Any = N
     else:
         given = data
     train = source_of(given, how, layout, how.seed, "training data")
+    if isinstance(data, Data) and isinstance(train, Arrays):
+        train.augment = data.augment
     held = None if validation is None else source_of(validation, how, layout, None, "validation data")
     if held is None and how.validation:
         train, held = _split(train, how)

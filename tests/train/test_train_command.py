@@ -185,3 +185,16 @@ def test_memory_settings(files, capsys):
     assert run(files, "again", "--resume", "--truncate", "3", "--accelerate") == 2
     found = json.loads(capsys.readouterr().out)["error"]
     assert [each["where"].rpartition(": ")[2] for each in found] == ["recompute", "truncate"]
+
+
+def test_a_run_begins_from_the_weights_of_another(files, capsys):
+    still = ("--epochs", "1", "--lr", "1e-12", "--optimizer", "sgd")
+    assert run(files, "begun", *still, "--weights", f"{files}/run/best.pt") == 0
+    begun, before = (torch.load(files / name / "best.pt", weights_only=True) for name in ("begun", "run"))
+    assert all(torch.allclose(begun[name], before[name], rtol=0, atol=1e-9) for name in before)
+    assert run(files, "fresh", *still) == 0
+    fresh = torch.load(files / "fresh" / "best.pt", weights_only=True)
+    assert not all(torch.allclose(fresh[name], before[name], atol=1e-3) for name in before)
+    torch.save({"0.weight": torch.zeros(3, 8)}, files / "other.pt")
+    assert run(files, "other", "--weights", f"{files}/other.pt") == 2
+    assert "SD805" in capsys.readouterr().out

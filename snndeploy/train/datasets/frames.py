@@ -10,8 +10,10 @@ from snndeploy.errors import Finding, raise_errors
 from snndeploy.network.arrays import Array
 from snndeploy.train.datasets.events import Events
 
-# less than this share of the steps with an event, in every recording, is a mistake of units
-FEWEST_STEPS = 2
+# events that tell something about time
+FEWEST_EVENTS = 4
+# all events of a recording in fewer than this share of the steps is a mistake of units
+FEWEST = 1 / 50
 
 
 def counts(recordings: Sequence[Events], steps: int, window: int | None = None, polarities: int = 2) -> Array:
@@ -51,13 +53,18 @@ def counts(recordings: Sequence[Events], steps: int, window: int | None = None, 
 
 
 def refuse_collapsed(steps_used: Sequence[int], events_each: Sequence[int], steps: int) -> None:
-    """SD882 where the time axis is lost: several steps, several events, and all of them in one step.
+    """SD882 where the time axis is lost: most recordings in one step, or all in a fiftieth of the steps.
+
+    Recordings of up to 1.4 s in steps of 1 s fall into one step, and the longest of them into two.
 
     Args:
         steps_used: per recording, how many steps hold an event. events_each: how many events it has.
     """
-    told = [used for used, many in zip(steps_used, events_each, strict=True) if many >= 2 * FEWEST_STEPS]
-    if steps >= FEWEST_STEPS and told and max(told) < FEWEST_STEPS:
-        what = f"all events of each of {len(told):,} recordings fall into one of {steps} steps, so time is lost"
+    told = [used for used, many in zip(steps_used, events_each, strict=True) if many >= FEWEST_EVENTS]
+    one = sum(used <= 1 for used in told)
+    if steps > 1 and told and (2 * one > len(told) or max(told) <= steps * FEWEST):
+        each = f"each of {one:,}" if one == len(told) else f"{one:,} of {len(told):,}"
+        what = f"all events of {each} recordings fall into one of {steps} steps"
+        what += ", so time is lost" if one == len(told) else f", of the others into {max(told)}, so time is lost"
         fix = "give the step in the unit of the times (times in seconds need dt in seconds, 1e-3 rather than 1)"
         raise_errors([Finding("SD882", "time axis", what, fix)])

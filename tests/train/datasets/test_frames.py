@@ -60,6 +60,30 @@ def test_a_time_axis_in_one_step_is_refused():
     assert spike_counts(spikes, channels, 100, 0.01, 4).sum() == 12
 
 
+@pytest.mark.parametrize(("steps", "longest"), [(100, 1.37), (25, 1.37), (100, 0.9), (2, 0.9)])
+def test_words_of_up_to_one_and_a_half_seconds_read_with_a_step_of_one_second(steps, longest, tmp_path):
+    # the Spiking Heidelberg Digits last 0.24 to 1.37 s: most fall into one step of 1 s, and the longest into two
+    import h5py
+
+    rng = np.random.default_rng(0)
+    spikes = [np.sort(rng.uniform(0, d, 50)) for d in np.linspace(0.24, longest, 40)]
+    channels = [rng.integers(0, 700, 50) for _ in spikes]
+    with pytest.raises(SnnDeployError, match=rf"SD882 .* fall into one of {steps} steps.*1e-3 rather than 1"):
+        spike_counts(spikes, channels, steps, 1.0, 700)
+    assert spike_counts(spikes, channels, steps, 0.014, 700).any()
+    for part in ("train", "test"):
+        with h5py.File(tmp_path / f"shd_{part}.h5", "w") as file:
+            kind = h5py.vlen_dtype(np.float64)
+            for name, values in (("times", spikes), ("units", channels)):
+                column = file.create_dataset(f"spikes/{name}", (40,), dtype=kind)
+                for i, each in enumerate(values):
+                    column[i] = each
+            file["labels"] = np.arange(40) % 20
+    with pytest.raises(SnnDeployError, match="SD882"):
+        shd(steps, tmp_path, window=1.0)
+    assert shd(100, tmp_path).train.sum() == 2000
+
+
 def test_a_channel_beyond_the_last_is_refused():
     with pytest.raises(SnnDeployError, match=r"SD884 .*channel 700, the last one is 699"):
         spike_counts([np.array([0.1, 0.2])], [np.array([0, 700])], 10, 0.1, 700)
