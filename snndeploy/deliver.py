@@ -147,6 +147,7 @@ def train(
         file = None if folder is None else _written(network, folder / BEST)
     if folder is not None and done.first:
         made = {"dt": dt_of(module, dt), "decision": decision, "time": time, "capture": capture}
+        made["weights"] = None if weights is None else os.fspath(weights)
         named = os.fspath(model) if isinstance(model, (str, os.PathLike)) else None
         source = os.fspath(given) if isinstance(given, (str, os.PathLike)) else None
         about = {"model": named, "data": source, **_about(done, network, settings), **made, **(said or {})}

@@ -110,16 +110,25 @@ def nmnist(
 
 
 def saccades(
-    steps: int = 25, folder: str | Path | None = None, train: int | None = None, test: int | None = None
+    steps: int = 25,
+    folder: str | Path | None = None,
+    train: int | None = None,
+    test: int | None = None,
+    skip: int = 0,
 ) -> Data:
     """Digits seen by a simulated event camera: MNIST of a folder; without one, scikit-learn's digits of 8×8 pixels.
+
+    Args:
+        train, test: pictures of each part, the first ones; None: all. skip: of the training part, those before them.
 
     Returns:
         uint8 (steps, sample, 2, 34, 34).
     """
     if folder is not None:
-        held = mnist(folder, download=False).first(train, test)
-        parts = [(held.train / 255, held.train_labels), (held.test / 255, held.test_labels)]
+        held = mnist(folder, download=False)
+        shown = slice(skip, None if train is None else skip + train)
+        parts = [(held.train[shown], held.train_labels[shown]), (held.test[:test], held.test_labels[:test])]
+        parts = [(x / 255, y) for x, y in parts]
     else:
         from sklearn.datasets import load_digits
         from sklearn.model_selection import train_test_split
@@ -128,7 +137,8 @@ def saccades(
         # three times enlarged, so that strokes are as wide as MNIST's
         images = (pixels / 16).reshape(-1, 8, 8).repeat(3, axis=1).repeat(3, axis=2)
         x, x_test, y, y_test = train_test_split(images, labels, test_size=0.25, random_state=0, stratify=labels)
-        parts = [(x[:train], y[:train]), (x_test[:test], y_test[:test])]
+        shown = slice(skip, None if train is None else skip + train)
+        parts = [(x[shown], y[shown]), (x_test[:test], y_test[:test])]
     made = [(saccade_frames(x, steps), y.astype(np.int64)) for x, y in parts]
     return Data(made[0][0], made[0][1], made[1][0], made[1][1])
 
@@ -150,7 +160,7 @@ def shd(steps: int = 100, folder: str | Path | None = None, window: float = 0.01
             fix = f"put shd_train.h5 and shd_test.h5 (unpacked) into {at}, or name their folder (--data)"
             raise error("SD880", "data set 'shd'", f"shd_{part}.h5 is not in {at}", fix)
         held += _read_shd(path, steps, window)
-    return Data(*held)
+    return Data(held[0], held[1], held[2], held[3])
 
 
 def _read_shd(path: Path, steps: int, window: float) -> list[Array]:

@@ -14,6 +14,7 @@ from snndeploy.train.datasets.event_data import nmnist, recorded, saccades, shd,
 from snndeploy.train.datasets.event_files import read_events
 from snndeploy.train.datasets.events import Events, events
 from snndeploy.train.datasets.frames import counts
+from snndeploy.train.datasets.mnist import mnist
 
 SHARED = Path(__file__).resolve().parents[4] / "shared" / "data"
 needs_nmnist = pytest.mark.skipif(not (SHARED / "nmnist").is_dir(), reason="../shared/data/nmnist is not here")
@@ -153,3 +154,20 @@ def test_a_picture_that_does_not_change_sends_nothing():
     found = saccade_frames(grey, 10)
     assert found[:, :, :, 10:20, 10:20].sum() == 0
     assert found.sum() > 0
+
+
+@needs_nmnist
+@pytest.mark.skipif(not (SHARED / "mnist").is_dir(), reason="../shared/data/mnist is not here")
+def test_recordings_are_of_the_first_pictures_which_can_be_left_out():
+    # who is tested on the first recordings must not have been trained on the first pictures
+    import zipfile
+
+    with zipfile.ZipFile(SHARED / "nmnist" / "nmnist_train_1000.zip") as archive:
+        names = [Path(name) for name in archive.namelist() if name.endswith(".bin")]
+    recorded_of = {int(name.stem): int(name.parent.name) for name in names}
+    held = mnist(SHARED / "mnist", download=False)
+    assert all(held.train_labels[number - 1] == label for number, label in recorded_of.items())
+    few = saccades(4, SHARED / "mnist", 30, 2)
+    later = saccades(4, SHARED / "mnist", 10, 2, skip=20)
+    np.testing.assert_array_equal(few.train[:, 20:], later.train)
+    np.testing.assert_array_equal(few.train_labels[20:], later.train_labels)
