@@ -14,6 +14,7 @@ import numpy as np
 from snndeploy.network.arrays import Array
 from snndeploy.network.maps import Conv, Dense, Flatten, Map, Pool, Reshape, Shape, chain_matrix
 from snndeploy.network.network import Projection
+from snndeploy.placement.windows import Windows
 
 # numbers that are held at a time while a convolution is followed
 CHUNK = 2**22
@@ -81,9 +82,9 @@ def _back_through(conv: Conv, shape: Shape, found: Any) -> Any:
     pairs, pair = np.unique(core * area + target % area, return_inverse=True)
     held = sparse.csr_array((entries.data, (pair, target // area)), (len(pairs), out[0]))
     kernel = _taps(conv, shape[0])
-    source, valid = _places(conv, shape, out)
+    meets = Windows(conv, shape).table
     parts: Any = sparse.csr_array((found.shape[0], prod(shape)), dtype=np.int64)
-    taps = source.shape[1]
+    taps = meets.shape[1]
     step = max(1, CHUNK // max(1, shape[0] * taps))
     # where a core holds all channels of a place, as most do, the product is the same for all of them
     full = (np.diff(held.indptr) == out[0]) & (np.asarray(held.max(axis=1).todense()).ravel() == 1)
@@ -101,9 +102,10 @@ def _back_through(conv: Conv, shape: Shape, found: Any) -> Any:
             row, column = np.nonzero(counts)
             number = counts[row, column]
         channel, tap = np.divmod(column, taps)
-        keep = valid[place[row], tap]
-        row, channel, tap, number = row[keep], channel[keep], tap[keep], number[keep]
-        at = channel.astype(np.int64) * inside + source[place[row], tap]
+        source = meets[place[row], tap]
+        keep = source >= 0
+        row, number = row[keep], number[keep]
+        at = channel[keep].astype(np.int64) * inside + source[keep]
         parts = parts + sparse.csr_array((number, (on[row], at)), parts.shape)
     return parts
 
@@ -120,21 +122,6 @@ def _taps(conv: Conv, channels: int) -> Any:
     row, inner, tap = np.nonzero(there)
     column = (first[row] + inner) * there.shape[2] + tap
     return sparse.csr_array((np.ones(len(row), np.int64), (row, column)), (len(there), channels * there.shape[2]))
-
-
-def _places(conv: Conv, shape: Shape, out: Shape) -> tuple[Array, Array]:
-    """Place of the input behind each place of the output and tap, and whether it lies inside; (places, taps)."""
-    source: Any = np.zeros((1, 1), np.int64)
-    valid: Any = np.ones((1, 1), bool)
-    dims = len(conv.kernel)
-    for axis in range(dims):
-        line = np.arange(out[1 + axis])[:, None] * conv.stride[axis] - conv.padding[axis][0]
-        at = line + np.arange(conv.kernel[axis]) * conv.dilation[axis]
-        there = (at >= 0) & (at < shape[1 + axis])
-        rows, taps = source.shape[0] * at.shape[0], source.shape[1] * at.shape[1]
-        source = (source[:, None, :, None] * shape[1 + axis] + at[None, :, None, :]).reshape(rows, taps)
-        valid = (valid[:, None, :, None] & there[None, :, None, :]).reshape(rows, taps)
-    return source, valid
 
 
 def _pattern(matrix: Any) -> Any:

@@ -76,13 +76,18 @@ def _weighted(network: Network, p: Projection, change: Callable[[Array], Array])
     return _projections(network, lambda q: replace(q, maps=maps) if q is p else q)
 
 
-def _plus(apart: Any) -> Callable[[Any], Any]:
-    return lambda y: y + apart
+def _all(network: Network, name: str, what: str, apart: float) -> Network:
+    return _rule(network, name, **{what: np.asarray(getattr(network.population[name].rule, what)) + apart})
 
 
-def _set(value: Any, shape: tuple[int, ...], index: tuple[int, ...], change: Callable[[Any], Any]) -> Array:
+def _one(network: Network, name: str, what: str, index: tuple[int, ...], apart: float) -> Network:
+    each = network.population[name]
+    return _rule(network, name, **{what: _moved(getattr(each.rule, what), each.shape, index, apart)})
+
+
+def _moved(value: Any, shape: tuple[int, ...], index: tuple[int, ...], apart: float) -> Array:
     full = np.array(np.broadcast_to(np.asarray(value), shape))
-    full[index] = change(full[index])
+    full[index] += apart
     return full
 
 
@@ -113,105 +118,49 @@ def decays(network: Network, name: str, rng: np.random.Generator) -> Planted:
     if isinstance(rule, Registers):
         for step in (1, -1, 5):
             if np.all(np.asarray(rule.du) < 4090):
-                yield (
-                    f"du of one neuron {step:+d}",
-                    "decay",
-                    _rule(network, name, du=_set(rule.du, shape, index, _plus(step))),
-                    {},
-                )
-            yield (
-                f"dv of one neuron {step:+d}",
-                "decay",
-                _rule(network, name, dv=_set(rule.dv, shape, index, _plus(step))),
-                {},
-            )
-        yield "dv of all neurons +3", "decay", _rule(network, name, dv=np.asarray(rule.dv) + 3), {}
+                yield f"du of one neuron {step:+d}", "decay", _one(network, name, "du", index, step), {}
+            yield f"dv of one neuron {step:+d}", "decay", _one(network, name, "dv", index, step), {}
+        yield "dv of all neurons +3", "decay", _all(network, name, "dv", 3), {}
         return
     for apart in (1e-6, -1e-3, 0.02):
-        yield (
-            f"beta of one neuron {apart:+g}",
-            "decay",
-            _rule(network, name, beta=_set(rule.beta, shape, index, _plus(apart))),
-            {},
-        )
-        (r, *_) = rule.receptors
+        yield f"beta of one neuron {apart:+g}", "decay", _one(network, name, "beta", index, apart), {}
+        (r, *rest) = rule.receptors
         if np.any(r.alpha):
-            made = replace(r, alpha=_set(r.alpha, shape, index, _plus(apart)))
-            yield (
-                f"alpha of one neuron {apart:+g}",
-                "decay",
-                _rule(network, name, receptors=(made, *rule.receptors[1:])),
-                {},
-            )
-    yield "beta of all neurons +0.001", "decay", _rule(network, name, beta=np.asarray(rule.beta) + 0.001), {}
+            made = replace(r, alpha=_moved(r.alpha, shape, index, apart))
+            yield f"alpha of one neuron {apart:+g}", "decay", _rule(network, name, receptors=(made, *rest)), {}
+    yield "beta of all neurons +0.001", "decay", _all(network, name, "beta", 0.001), {}
 
 
 def levels(network: Network, name: str, rng: np.random.Generator) -> Planted:
     """Thresholds, biases, gains, first states."""
     each = network.population[name]
-    rule, shape = each.rule, each.shape
-    index = tuple(int(rng.integers(n)) for n in shape)
+    rule = each.rule
+    index = tuple(int(rng.integers(n)) for n in each.shape)
+    integer = isinstance(rule, Registers)
+    threshold, bias = ("vth", "bias_mant") if integer else ("threshold", "bias")
+    if getattr(rule, threshold) is not None:
+        for apart in (1, -1, 16, -16) if integer else (0.02, -0.02, 0.1):
+            text = f"{threshold} of all neurons {apart:+g}"
+            yield text, "threshold", _all(network, name, threshold, apart), {}
+        apart = -12 if integer else -0.05
+        yield f"{threshold} of one neuron {apart:g}", "threshold", _one(network, name, threshold, index, apart), {}
+    if np.any(getattr(rule, bias)):
+        yield "bias dropped", "bias", _rule(network, name, **{bias: 0}), {}
+        yield "bias one step late", "bias", _rule(network, name, bias_onset=1), {}
+        apart = 1 if integer else 1e-5
+        yield f"bias of one neuron {apart:+g}", "bias", _one(network, name, bias, index, apart), {}
+        if integer:
+            yield "exponent of the bias +1", "bias", _all(network, name, "bias_exp", 1), {}
     if isinstance(rule, Registers):
-        if rule.vth is not None:
-            for step in (1, -1, 16, -16):
-                yield (
-                    f"vth of all neurons {step:+d}",
-                    "threshold",
-                    _rule(network, name, vth=np.asarray(rule.vth) + step),
-                    {},
-                )
-            yield (
-                "vth of one neuron -12",
-                "threshold",
-                _rule(network, name, vth=_set(rule.vth, shape, index, lambda y: y - 12)),
-                {},
-            )
-        if np.any(rule.bias_mant):
-            yield "bias dropped", "bias", _rule(network, name, bias_mant=0), {}
-            yield "bias one step late", "bias", _rule(network, name, bias_onset=1), {}
-            yield (
-                "bias of one neuron +1",
-                "bias",
-                _rule(network, name, bias_mant=_set(rule.bias_mant, shape, index, lambda y: y + 1)),
-                {},
-            )
-            yield "exponent of the bias +1", "bias", _rule(network, name, bias_exp=np.asarray(rule.bias_exp) + 1), {}
         yield "v begins at 640", "initial state", _rule(network, name, initial_v=640), {}
         return
-    if rule.threshold is not None:
-        for apart in (0.02, -0.02, 0.1):
-            yield (
-                f"threshold of all neurons {apart:+g}",
-                "threshold",
-                _rule(network, name, threshold=np.asarray(rule.threshold) + apart),
-                {},
-            )
-        yield (
-            "threshold of one neuron -0.05",
-            "threshold",
-            _rule(network, name, threshold=_set(rule.threshold, shape, index, lambda y: y - 0.05)),
-            {},
-        )
-    if np.any(rule.bias):
-        yield "bias dropped", "bias", _rule(network, name, bias=0.0), {}
-        yield "bias one step late", "bias", _rule(network, name, bias_onset=1), {}
-        yield (
-            "bias of one neuron +1e-5",
-            "bias",
-            _rule(network, name, bias=_set(rule.bias, shape, index, lambda y: y + 1e-5)),
-            {},
-        )
     (r, *rest) = rule.receptors
     if np.any(r.constant):
         yield "constant dropped", "bias", _rule(network, name, receptors=(replace(r, constant=0.0), *rest)), {}
         yield "constant one step late", "bias", _rule(network, name, receptors=(replace(r, onset=1), *rest)), {}
     if np.any(r.alpha):
-        yield (
-            "gain of all neurons times 1.01",
-            "gain",
-            _rule(network, name, receptors=(replace(r, gain=r.gain * 1.01), *rest)),
-            {},
-        )
+        made = (replace(r, gain=r.gain * 1.01), *rest)
+        yield "gain of all neurons times 1.01", "gain", _rule(network, name, receptors=made), {}
     yield "v begins at 0.05", "initial state", _rule(network, name, initial=0.05), {}
 
 
