@@ -16,6 +16,7 @@ import typer
 from snndeploy.commands import (
     advising,
     bundles,
+    carding,
     chips,
     conforming,
     convert,
@@ -54,6 +55,7 @@ GROUPS = (
     proofs,
     train,
     searching,
+    carding,
     training,
     traces,
     conforming,

@@ -218,12 +218,12 @@ def _of_file(
     if arguments:
         settings["arguments"] = dict(arguments)
     if data is None or isinstance(data, (str, os.PathLike)):
-        data = _data_of(file, name, data, arguments)
+        data = data_of(file, name, data, arguments)
     module = models.build_seeded(name, settings.get("seed", 0), models.chosen(arguments, make))
     return module, data, dt or getattr(file, "DT", None), settings
 
 
-def _data_of(file: ModuleType, name: str, folder: Any, arguments: Mapping[str, Any]) -> Any:
+def data_of(file: ModuleType, name: str, folder: Any, arguments: Mapping[str, Any]) -> Any:
     """What data() of a model file returns, of the folder and the arguments that are given to it.
 
     Raises:

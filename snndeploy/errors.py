@@ -219,6 +219,8 @@ CODES: dict[str, str] = {
     "SD883": "what was fetched is not the published file",
     "SD884": "an event lies beyond its sensor",
     "SD885": "a package that reads data is missing",
+    # cards
+    "SD896": "a run cannot be made into a card",
     # bundles
     "SD860": "a bundle is damaged",
     "SD861": "a file of a bundle was changed",

@@ -25,6 +25,7 @@ LAYERS = (
     ("tuning", "deliver"),
     ("bundle", "lint", "shards", "searching"),
     ("report",),
+    ("card",),
     ("verbs",),
     ("demo", "doctor"),
     ("commands",),

@@ -7,7 +7,7 @@ from snndeploy.verbs.comparing import compare, diagnose, identify, why
 from snndeploy.verbs.files import bundle, export, read, write
 from snndeploy.verbs.placing import advise, cost, lint, place
 from snndeploy.verbs.quantizing import budget, certify, compare_methods, encode, quantize
-from snndeploy.verbs.reporting import report
+from snndeploy.verbs.reporting import card, report
 from snndeploy.verbs.running import compare_engines, evaluate, run
 from snndeploy.verbs.training import finetune, search, train
 from snndeploy.verbs.verifying import conformance, verify
@@ -17,6 +17,7 @@ __all__ = [
     "budget",
     "bundle",
     "capture",
+    "card",
     "certify",
     "compare",
     "compare_engines",

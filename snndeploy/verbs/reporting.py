@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ from snndeploy.verbs.given import Path, events_of, target_of
 from snndeploy.verbs.placing import place
 
 if TYPE_CHECKING:
+    from snndeploy.card import Card
     from snndeploy.network import Network
     from snndeploy.placement import Placement
     from snndeploy.report.html.content import Content
@@ -66,3 +68,28 @@ def report(
     found = collect(network, events, integers, labels, engines, placement, chip, **shown, progress=tell)
     write_page(found, path)
     return found
+
+
+def card(folder: Path, target: str | Target = "loihi1", **settings: Any) -> Card:
+    """Takes a run that `train` made the whole way: integers, cores, Lava, every engine; and writes what it measured.
+
+    Accuracies are those of the test samples; how the integers are chosen is decided on training samples alone.
+
+    Args:
+        folder: of the run, with `run.json` and `best.nir`.
+        settings: method: "cheapest", the cheapest that keeps 99 % of the float decisions on samples held back, "auto",
+            or a method of `quantize`. encoding: as for `quantize`. samples: of the test split, None: all. lava: samples
+            that Lava runs, 0: none. out: folder of the files, None: that of the run. name: of the files. notes: lines
+            that the card holds. nir, report: write the float network, and an HTML report. data: in place of the run's,
+            as for `train`. progress: called with (done, total, text).
+
+    Returns:
+        `.accuracy`, `.integer_accuracy`, `.kept`, `.numbers`, `.agrees`; print it to read it.
+
+    Raises:
+        SnnDeployError SD801, SD896: the folder holds no run of which a card can tell. SD6xx: the target cannot hold the
+            network. SD802: a file cannot be written. MissingEngineError SD502: Lava is not installed.
+    """
+    from snndeploy.card import card as whole_way
+
+    return whole_way(os.fspath(folder), target, **settings)
