@@ -45,7 +45,7 @@ class Training:
 
         torch.manual_seed(SEED)
         self.steps, self.way, self.images, self.code = steps, way, images, rate_code
-        self.module = models.load("mnist_csnn").build(beta=BETA, slope=SLOPE)
+        self.module = models.load("mnist_csnn").build(pool="average", beta=BETA, slope=SLOPE, reset="zero")
         self.how = Settings(batch=BATCH, lr=LR, seed=SEED)
         x, labels = self.spikes("train", range(8))
         calibrate(self.module, x, RATE)

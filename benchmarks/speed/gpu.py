@@ -109,7 +109,7 @@ def training(settings: Settings) -> list[Row]:
         return [Row(name, row, "x", None, bar, "least", note=NONE_HERE) for name, row, bar in absent]
     x = torch.from_numpy(csnn.images(steps, batch)[0]).float()
     torch.manual_seed(csnn.SEED)
-    module = models.load("mnist_csnn").build()
+    module = models.load("mnist_csnn").build(**csnn.BUILD)
     calibrate(module, x[:, :4], csnn.RATE)
     found = steps_of("csnn", what, module, x, 10, settings.repeats, jelly=Jelly(module, 0.9))
     spikes = recurrent.spikes(long, wide)

@@ -66,7 +66,7 @@ def training(steps: int, batch: int, piece: int) -> int:
     """Bytes beyond the input's, of forward and backward with all steps at once; piece: 0: nothing is computed again."""
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
     import torch
-    from speed.csnn import images
+    from speed.csnn import BUILD, images
 
     from snndeploy import models
     from snndeploy.train.forwards import accelerated, forward_of
@@ -74,7 +74,7 @@ def training(steps: int, batch: int, piece: int) -> int:
     from snndeploy.train.settings import Settings
 
     x = torch.from_numpy(images(steps, batch)[0])
-    module, how = models.load("mnist_csnn").build(), Settings(recompute=piece, accelerate=True)
+    module, how = models.load("mnist_csnn").build(**BUILD), Settings(recompute=piece, accelerate=True)
     first, labels = {"input": x[:8].float()}, torch.arange(batch) % 10
     fast, _ = accelerated(forward_of(module, first, how), first, labels, how)
     module.train()

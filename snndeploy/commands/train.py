@@ -37,6 +37,8 @@ SETTINGS: dict[str, tuple[type, str]] = {
     "validation": (float, "Share of the samples that is held back to choose the best epoch by."),
     "patience": (int, "Epochs without improvement after which it stops; 0: never."),
     "every": (int, "Batches between two checkpoints; 0: one per epoch."),
+    "test_every": (int, "Batches between two looks at the test samples, noted in tests.csv; 0: at the end alone."),
+    "test_samples": (int, "Of each such look, the first ones; 0: all. They choose nothing."),
     "devices": (int, "Processes, one device each."),
     "precision": (str, "32-true or bf16-mixed."),
     "workers": (int, "Processes that load samples of a Dataset."),

@@ -15,7 +15,7 @@ from snndeploy.train.batches import Batch
 from snndeploy.train.evaluation import Score, evaluate, failing, output_of, placed
 from snndeploy.train.forwards import Forward
 from snndeploy.train.interrupt import Stop, waiting
-from snndeploy.train.logs import BATCHES, EPOCHS
+from snndeploy.train.logs import BATCHES, EPOCHS, TESTS
 from snndeploy.train.losses import LOSSES, chosen
 from snndeploy.train.optimizers import Schedule, optimizer
 from snndeploy.train.precision import check_inputs, rounding
@@ -112,9 +112,22 @@ class Loop:
         row |= {"lr": lr, "gradient": norm}
         if run is not None and run.logs is not None:
             run.logs.row(BATCHES, state.step, row)
+        if how.test_every and state.step % how.test_every == 0:
+            self.look(run)
         if run is not None and how.every and state.step % how.every == 0:
             self.save(run)
         self.tell(row)
+
+    def look(self, run: Run | None) -> None:
+        """Notes how the weights of now do on the test samples; nothing is chosen by it."""
+        test, state = self.sources.test, self.state
+        if test is None or run is None:
+            return
+        score = evaluate(self.forward, test, self.how, self.fabric, self.how.test_samples)
+        self.module.train()
+        row = {"step": state.step, "epoch": state.epoch + 1, "samples": score.samples, "loss": score.loss}
+        if run.logs is not None:
+            run.logs.row(TESTS, state.step, row | {"accuracy": score.accuracy})
 
     def where(self) -> str:
         return f"epoch {self.state.epoch + 1}, batch {self.state.batch + 1}"

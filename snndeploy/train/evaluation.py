@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import torch
@@ -24,11 +25,12 @@ from snndeploy.train.unrolled import Signals
 
 @dataclass(frozen=True)
 class Score:
-    """Mean loss, share of right decisions, and spikes per step and neuron of each population."""
+    """Mean loss, share of right decisions, spikes per step and neuron of each population, samples looked at."""
 
     loss: float
     accuracy: float
     rates: Mapping[str, float]
+    samples: int = 0
 
 
 def placed(inputs: Mapping[str, Tensor], labels: Tensor, device: Any) -> tuple[dict[str, Tensor], Tensor]:
@@ -77,14 +79,15 @@ def output_of(signals: Signals, batch: Batch) -> Tensor:
 
 
 @torch.no_grad()
-def evaluate(forward: Forward, source: Source, how: Settings, fabric: Any) -> Score:
-    """The score on all samples of a source; each process looks at its part."""
+def evaluate(forward: Forward, source: Source, how: Settings, fabric: Any, samples: int = 0) -> Score:
+    """The score on a source; each process looks at its part. `samples`: the first ones, in whole batches; 0: all."""
     module = forward.unrolled
     was = module.training
     module.eval()
     loss, right, count, steps = 0.0, 0.0, 0.0, 0.0
     spikes = dict.fromkeys(forward.sizes, 0.0)
-    for batch in ahead(source, source.epoch(0, 0, part_of(fabric)), fabric.device):
+    batches = islice(source.epoch(0, 0, part_of(fabric)), -(-samples // how.batch) if samples else None)
+    for batch in ahead(source, batches, fabric.device):
         if batch.weight:
             inputs, labels = placed(batch.inputs, batch.labels, fabric.device)
             with failing("evaluation", batch.size):
@@ -99,4 +102,4 @@ def evaluate(forward: Forward, source: Source, how: Settings, fabric: Any) -> Sc
     module.train(was)
     loss, right, count, steps, *sums = summed(fabric, [loss, right, count, steps, *spikes.values()])
     rates = {name: s / (steps * size) for (name, size), s in zip(forward.sizes.items(), sums, strict=True)}
-    return Score(loss / count, right / count, rates)
+    return Score(loss / count, right / count, rates, round(count))

@@ -16,6 +16,8 @@ from snndeploy.errors import Finding, MissingEngineError, error
 from snndeploy.files import short
 
 FILES = BATCHES, EPOCHS = "batches.csv", "epochs.csv"
+# looks at the test samples on the way, where they are asked for
+TESTS = "tests.csv"
 
 
 class Logs:

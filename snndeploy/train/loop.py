@@ -110,6 +110,10 @@ def train(
         check_board()
     device = device_of(how)
     sources = sources_of(data, how, layout, validation_data, test)
+    if how.test_every and (sources.test is None or out is None):
+        what = "there are no test samples" if sources.test is None else "there is no folder to note them in"
+        fix = "test=(x, labels) (--test x.npz)" if sources.test is None else "out='runs/a' (--out)"
+        raise error("SD807", "test_every", what, fix)
     shown, _ = sources.train.first(SHOWN)
     forward = forward_of(module, shown, how, dt=dt, decision=decision, time=time, captured=capture)
     noted: tuple[str, ...] = ()

@@ -11,7 +11,7 @@ import torch
 from snndeploy.errors import Finding, error, raise_errors
 from snndeploy.files import short
 from snndeploy.train import checkpoint
-from snndeploy.train.logs import FILES, Logs
+from snndeploy.train.logs import FILES, TESTS, Logs
 from snndeploy.train.processes import gathered
 from snndeploy.train.settings import Settings
 from snndeploy.train.state import State
@@ -32,6 +32,7 @@ class Run:
 
     def __init__(self, folder: Path, how: Settings, about: Mapping[str, Any], resume: Resume, fabric: Any):
         self.folder, self.how, self.about, self.fabric = folder, how, dict(about), fabric
+        self.files = (*FILES, TESTS) if how.test_every else FILES
         self.first = fabric.global_rank == 0
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -55,8 +56,8 @@ class Run:
         elif (folder / checkpoint.LAST).exists():
             fix = "resume=True (--resume) goes on with it; or name another folder"
             raise error("SD842", str(folder), "it holds a run already", fix)
-        elif any((folder / name).exists() for name in FILES):
-            what = f"it holds {' or '.join(FILES)}, and no checkpoint: they are not of a run"
+        elif any((folder / name).exists() for name in self.files):
+            what = f"it holds {' or '.join(self.files)}, and no checkpoint: they are not of a run"
             raise error("SD802", str(folder), what, "name another folder")
         self.fabric.barrier()
 
@@ -76,7 +77,7 @@ class Run:
             self.save(state, module, optimizer, schedule)
         if self.first:
             checkpoint.sweep(self.folder)
-            lengths = self.saved["logs"] if self.saved else dict.fromkeys(FILES, 0)
+            lengths = dict.fromkeys(self.files, 0) | (self.saved["logs"] if self.saved else {})
             self.logs = Logs(self.folder, lengths, tensorboard, state.step)
         return state
 
@@ -103,7 +104,7 @@ class Run:
                 "optimizer": optimizer.state_dict(),
                 "schedule": schedule.state_dict(),
                 "random": random,
-                "logs": dict.fromkeys(FILES, 0) if self.logs is None else self.logs.lengths(),
+                "logs": dict.fromkeys(self.files, 0) if self.logs is None else self.logs.lengths(),
             },
         )
 

@@ -14,7 +14,7 @@ from snndeploy.train.optimizers import OPTIMIZERS, SCHEDULERS
 DEVICES = ("auto", "cpu", "cuda", "mps")
 PRECISIONS = ("32-true", "bf16-mixed")
 # these change where and how often, not what is computed
-FREE = {"every", "workers", "patience"}
+FREE = {"every", "workers", "patience", "test_every", "test_samples"}
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,8 @@ class Settings:
         validation: share of the training samples that is held back, and that chooses the best epoch.
         patience: epochs without improvement after which training stops; 0: never.
         every: batches between two checkpoints; 0: one per epoch.
+        test_every: batches between two looks at the test samples, which choose nothing; 0: at the end alone.
+        test_samples: of each such look, the first ones, in whole batches; 0: all.
         device: auto, cpu, cuda or mps. devices: processes, one device each. precision: 32-true or bf16-mixed.
         workers: processes that load samples of a Dataset.
         accelerate: all steps at once, see `train.accelerated`; refused where that is not the same.
@@ -57,6 +59,8 @@ class Settings:
     validation: float = 0.0
     patience: int = 0
     every: int = 0
+    test_every: int = 0
+    test_samples: int = 0
     device: str = "cpu"
     devices: int = 1
     precision: str = "32-true"
@@ -73,7 +77,7 @@ class Settings:
         for name, low in (("epochs", 1), ("batch", 1), ("period", 1), ("devices", 1)):
             if getattr(self, name) < low:
                 yield _finding(f"{name} = {getattr(self, name)} must be at least {low}")
-        for name in ("patience", "every", "workers", "seed", "recompute", "truncate"):
+        for name in ("patience", "every", "test_every", "test_samples", "workers", "seed", "recompute", "truncate"):
             if getattr(self, name) < 0:
                 yield _finding(f"{name} = {getattr(self, name)} must not be below 0")
         for name in ("lr", "scale", "gamma", *(("clip",) if self.clip is not None else ())):

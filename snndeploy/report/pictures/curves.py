@@ -1,4 +1,4 @@
-"""How a training went: loss and accuracy per epoch, of one run or of several."""
+"""How a training went: loss and accuracy per epoch, of one run or of several; looks at the test samples on the way."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from snndeploy.errors import error
 from snndeploy.files import UNREADABLE, existing, short
 from snndeploy.report.pictures.canvas import COLOURS, bare, figure
 
-EPOCHS = "epochs.csv"
+EPOCHS, TESTS = "epochs.csv", "tests.csv"
+TESTED = "accuracy on test samples"
 # columns -> panel and style; the names are those of a run's epochs.csv
 LINES = {
     "loss": ("loss", "-"),
@@ -23,7 +24,8 @@ LINES = {
 
 
 def curves(runs: Sequence[str | Path]) -> Any:
-    """A colour per run; whole lines: training samples, broken ones: samples held back.
+    """A colour per run; whole lines: training samples, broken ones: samples held back. A panel for what a run with
+    test_every saw of the test samples, by updates.
 
     Args:
         runs: folders of `snndeploy train`, or their epochs.csv.
@@ -31,12 +33,14 @@ def curves(runs: Sequence[str | Path]) -> Any:
     Raises:
         SnnDeployError SD801, SD841: there is no such file, or it is none of a run.
     """
-    panels = list(dict.fromkeys(panel for panel, _ in LINES.values()))
+    held = {k: Path(run) / TESTS for k, run in enumerate(runs)}
+    looks = {k: path for k, path in held.items() if path.is_file() and path.stat().st_size}
+    panels = list(dict.fromkeys(panel for panel, _ in LINES.values())) + [TESTED] * bool(looks)
     made = figure(3.6 * len(panels), 3.1)
     axes = dict(zip(panels, made.subplots(1, len(panels)), strict=True))
     for k, run in enumerate(runs):
         path = Path(run) / EPOCHS if Path(run).is_dir() else Path(run)
-        columns = _read(path)
+        columns = _read(path, "epoch", "loss")
         label = path.parent.name if path.name == EPOCHS else path.stem
         for name, (panel, style) in LINES.items():
             if columns.get(name):
@@ -44,9 +48,12 @@ def curves(runs: Sequence[str | Path]) -> Any:
                 said = label if name == panel or panel not in columns else None
                 marker = "o" if len(values) == 1 else None
                 axes[panel].plot(epochs, values, style, marker=marker, color=COLOURS[k % len(COLOURS)], label=said)
+        if k in looks:
+            updates, values = zip(*_read(looks[k], "step", "accuracy")["accuracy"], strict=True)
+            axes[TESTED].plot(updates, values, ".-", color=COLOURS[k % len(COLOURS)])
     for panel, axis in axes.items():
         axis.set_title(panel, fontsize=9)
-        axis.set_xlabel("epoch", fontsize=9)
+        axis.set_xlabel("updates" if panel == TESTED else "epoch", fontsize=9)
         axis.xaxis.get_major_locator().set_params(integer=True)
         bare(axis)
     if len(runs) > 1:
@@ -54,17 +61,18 @@ def curves(runs: Sequence[str | Path]) -> Any:
     return made
 
 
-def _read(path: Path) -> dict[str, list[tuple[int, float]]]:
-    existing(path, "epochs.csv of a run")
+def _read(path: Path, along: str, needed: str) -> dict[str, list[tuple[int, float]]]:
+    """Columns over the column `along`, which the rows' numbers stand in for."""
+    existing(path, f"{path.name} of a run")
     found: dict[str, list[tuple[int, float]]] = {}
     try:
         with path.open(newline="") as file:
             for i, row in enumerate(csv.DictReader(file), 1):
                 for name, text in row.items():
                     if name in LINES and text:
-                        found.setdefault(name, []).append((int(row.get("epoch") or i), float(text)))
+                        found.setdefault(name, []).append((int(row.get(along) or i), float(text)))
     except (*UNREADABLE, csv.Error) as problem:
         raise error("SD841", str(path), f"it is no log of a run ({short(problem)})", "name the folder") from None
-    if "loss" not in found:
-        raise error("SD841", str(path), "it has no column loss", "name the folder of a run of snndeploy train")
+    if needed not in found:
+        raise error("SD841", str(path), f"it has no column {needed}", "name the folder of a run of snndeploy train")
     return found

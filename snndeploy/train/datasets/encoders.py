@@ -1,17 +1,22 @@
-"""Numbers -> spikes and counts, before training: rate, Poisson, latency, delta, population.
+"""Numbers -> spikes and counts, before training: rate, Poisson, latency, counts, delta, population.
 
 What `snndeploy.encoding` does when a trained network is deployed is a matter of its own: there the network carries how.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
-from snndeploy.errors import Finding, raise_errors
+from snndeploy.errors import Finding, error, raise_errors
 from snndeploy.network.arrays import Array
 from snndeploy.train.data import rate_code
 
-__all__ = ["delta_code", "latency_code", "poisson_code", "population_code", "population_decode", "rate_code"]
+__all__ = [
+    *("coded", "count_code", "delta_code", "latency_code", "poisson_code", "population_code", "population_decode"),
+    *("rate_code", "still"),
+]
 
 
 def poisson_code(intensity: Array, steps: int, seed: int = 0, rate: float = 1.0) -> Array:
@@ -43,6 +48,74 @@ def latency_code(intensity: Array, steps: int, threshold: float = 0.01) -> Array
     at = np.rint((1 - x) * (steps - 1)).astype(np.int64)
     times = np.arange(steps).reshape(-1, *(1,) * x.ndim)
     return np.asarray((times == at) & (x > threshold), np.float32)
+
+
+def count_code(intensity: Array, steps: int, most: int = 4) -> Array:
+    """Several spikes in a step: whole numbers, as even over time as can be, of a sum that the intensity asks for.
+
+    c[t] = floor((t + 1)·most·x + 1/2) - floor(t·most·x + 1/2), so that all steps together hold round(steps·most·x).
+
+    Args:
+        intensity: (sample, *shape), 0..1. most: spikes in a step at intensity 1, 1..255.
+
+    Returns:
+        uint8 (steps, sample, *shape), 0..most.
+    """
+    x = _within(intensity, "intensity")
+    if not 1 <= most <= 255:
+        raise_errors([Finding("SD807", "most", f"{most} spikes in a step", "choose 1 to 255")])
+    edges = np.floor(np.arange(steps + 1).reshape(-1, *(1,) * x.ndim) * (most * x) + 0.5)
+    return np.diff(edges, axis=0).astype(np.uint8)
+
+
+def still(intensity: Array, steps: int) -> Array:
+    """The numbers themselves, the same in every step: a view that takes no more memory than they do.
+
+    Returns:
+        float32 (steps, sample, *shape).
+    """
+    x = np.ascontiguousarray(_within(intensity, "intensity"), np.float32)
+    return np.lib.stride_tricks.as_strided(x, (steps, *x.shape), (0, *x.strides))
+
+
+# codes that a picture can be given in without becoming another shape
+CODES: dict[str, Callable[[Array, int], Array]] = {
+    "rate": rate_code,
+    "poisson": poisson_code,
+    "latency": latency_code,
+    "counts": count_code,
+    "still": still,
+}
+OTHERWISE = {
+    "delta": "it codes what changes, and a picture holds still: nmnist_spiking_cnn moves it before a camera",
+    "population": "it makes several neurons of each pixel: population_code in a data() of your own",
+}
+
+
+def coded(pictures: Array, steps: int, code: str = "rate") -> Array:
+    """Pictures as spikes, counts or numbers over time.
+
+    Args:
+        pictures: uint8 (sample, *shape), brightness 0..255. code: one of `CODES`.
+
+    Returns:
+        (steps, sample, *shape): uint8; float32 of still.
+
+    Raises:
+        SnnDeployError SD807: there is no such code, or none for pictures.
+    """
+    if code not in CODES:
+        what = OTHERWISE.get(code, "there is no such code")
+        raise error("SD807", f"code {code!r}", what, f"choose from {', '.join(CODES)}")
+    if code == "still":
+        return still(pictures / np.float32(255), steps)
+    # a thousand at a time, for sums are float64; each with random numbers of its own, whatever comes behind it
+    parts = []
+    for k in range(0, max(1, len(pictures)), 1000):
+        part = pictures[k : k + 1000] / 255
+        made = poisson_code(part, steps, seed=k) if code == "poisson" else CODES[code](part, steps)
+        parts.append(made.astype(np.uint8))
+    return np.concatenate(parts, axis=1)
 
 
 def delta_code(signal: Array, threshold: float) -> Array:

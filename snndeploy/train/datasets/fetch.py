@@ -59,7 +59,7 @@ def found_or_fetched(
     name = next((n for n in names if n in known), names[0])
     put = f"put {' or '.join(names)} into {folder}, or name its folder (--data)"
     if name not in known or not download:
-        allow = "" if name not in known else "; download=True fetches it"
+        allow = "" if name not in known else "; download=True (--set download=true) fetches it"
         raise error("SD880", what, f"{name} is not in {folder}", put + allow)
     return fetched(folder / name, known[name], what, put)
 
