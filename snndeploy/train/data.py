@@ -21,6 +21,7 @@ class Data:
         train, test: float32 (time, sample, *shape), what goes into the network.
         train_labels, test_labels: int64 (sample,).
         augment: what is done with each batch of training samples, and with no other; see `train.augment.Augment`.
+        notes: what a reader of results should know, as what was left out.
     """
 
     train: Array
@@ -28,6 +29,7 @@ class Data:
     test: Array
     test_labels: Array
     augment: Change | None = None
+    notes: tuple[str, ...] = ()
 
 
 def rate_code(intensity: Array, steps: int) -> Array:

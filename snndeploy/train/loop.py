@@ -17,6 +17,7 @@ import torch
 from snndeploy.errors import error
 from snndeploy.network.network import Network
 from snndeploy.train import checkpoint, fingerprints
+from snndeploy.train.data import Data
 from snndeploy.train.epochs import EachEpoch, Loop, Progress
 from snndeploy.train.evaluation import Score, evaluate, placed
 from snndeploy.train.forwards import accelerated, forward_of
@@ -116,7 +117,7 @@ def train(
         raise error("SD807", "test_every", what, fix)
     shown, _ = sources.train.first(SHOWN)
     forward = forward_of(module, shown, how, dt=dt, decision=decision, time=time, captured=capture)
-    noted: tuple[str, ...] = ()
+    noted: tuple[str, ...] = data.notes if isinstance(data, Data) else ()
     if how.accelerate and device == "mps":
         what = "it is mps, and steps are computed all at once on cpu or cuda"
         raise error("SD846", "device", what, "device='cpu' (--device cpu), or train without acceleration")
@@ -125,7 +126,7 @@ def train(
         module.to(fabric.device)
         inputs, labels = placed(*sources.train.first(min(how.batch, SAMPLES)), fabric.device)
         forward, same = accelerated(forward, inputs, labels, how)
-        noted = (str(same),)
+        noted += (str(same),)
     checkpoint.seed_everything(how.seed + fabric.global_rank)
     loop = Loop(module, forward, sources, how, fabric, progress, each_epoch)
     run = None

@@ -15,7 +15,7 @@ from snndeploy.files import UNREADABLE, replacing
 from snndeploy.network.arrays import Array
 
 # raised when what makes an array changes what it makes
-VERSION = 1
+VERSION = 2
 
 
 def stamp(path: Path) -> list[Any]:

@@ -86,6 +86,8 @@ CODES: dict[str, Callable[[Array, int], Array]] = {
     "counts": count_code,
     "still": still,
 }
+# pictures that are coded at once
+BLOCK = 1000
 OTHERWISE = {
     "delta": "it codes what changes, and a picture holds still: nmnist_spiking_cnn moves it before a camera",
     "population": "it makes several neurons of each pixel: population_code in a data() of your own",
@@ -111,9 +113,13 @@ def coded(pictures: Array, steps: int, code: str = "rate") -> Array:
         return still(pictures / np.float32(255), steps)
     # a thousand at a time, for sums are float64; each with random numbers of its own, whatever comes behind it
     parts = []
-    for k in range(0, max(1, len(pictures)), 1000):
-        part = pictures[k : k + 1000] / 255
-        made = poisson_code(part, steps, seed=k) if code == "poisson" else CODES[code](part, steps)
+    for k in range(0, max(1, len(pictures)), BLOCK):
+        part = pictures[k : k + BLOCK] / 255
+        if code == "poisson":
+            filled = np.concatenate([part, np.zeros((BLOCK - len(part), *part.shape[1:]))])
+            made = poisson_code(filled, steps, seed=k)[:, : len(part)]
+        else:
+            made = CODES[code](part, steps)
         parts.append(made.astype(np.uint8))
     return np.concatenate(parts, axis=1)
 

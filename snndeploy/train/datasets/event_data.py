@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from snndeploy.train.data import Data
 from snndeploy.train.datasets.cache import cached, stamp
 from snndeploy.train.datasets.event_files import microseconds
 from snndeploy.train.datasets.fetch import data_folder, find
-from snndeploy.train.datasets.folders import Progress, read_folder
+from snndeploy.train.datasets.folders import Progress, left_out, read_folder
 from snndeploy.train.datasets.frames import counts, refuse_collapsed
 from snndeploy.train.datasets.mnist import mnist
 from snndeploy.train.datasets.saccades import saccade_frames
@@ -51,18 +52,21 @@ def recorded(
 
     def make() -> dict[str, Array]:
         held: dict[str, Array] = {}
+        bad: list[str] = []
         for part in sorted(parts) or ["All"]:
             read = read_folder(source, part, size, damaged, progress)
             held[f"{part}_x"], held[f"{part}_y"] = counts(read.events, steps, window), read.labels
-        return held
+            bad += [each.where for each in read.skipped]
+        return {**held, "bad": np.array(bad, dtype=np.str_)}
 
     files = [source] if source.is_file() else sorted(path for path in source.rglob("*") if path.is_file())
     recipe = {"steps": steps, "window": window, "size": size, "damaged": damaged, "files": [stamp(f) for f in files]}
     held = cached(cache, "events", recipe, make)
+    notes = left_out([str(each) for each in held["bad"]])
     if parts == {"Train", "Test"}:
-        return Data(held["Train_x"], held["Train_y"], held["Test_x"], held["Test_y"])
+        return Data(held["Train_x"], held["Train_y"], held["Test_x"], held["Test_y"], notes=notes)
     (name,) = parts or {"All"}
-    return split(held[f"{name}_x"], held[f"{name}_y"], test_share, seed)
+    return replace(split(held[f"{name}_x"], held[f"{name}_y"], test_share, seed), notes=notes)
 
 
 def split(x: Array, y: Array, test_share: float, seed: int = 0) -> Data:

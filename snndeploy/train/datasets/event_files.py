@@ -1,7 +1,7 @@
-"""Files of events -> `Events`: .bin (ATIS), .dat (Prophesee), .aedat4 (iniVation), .npz and .h5 / .hdf5.
+"""Files of events -> `Events`: .bin (ATIS), .dat (Prophesee), .aedat and .aedat4 (iniVation), .npz and .h5 / .hdf5.
 
 tonic and the packages it names read the binary formats, where they can; sources of the formats: Orchard et al. 2015
-(.bin), Prophesee's and iniVation's documentation.
+(.bin), Prophesee's and iniVation's documentation; .aedat is that of version 3 alone.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import numpy as np
 from snndeploy.errors import SnnDeployError, error
 from snndeploy.files import UNREADABLE, existing, short
 from snndeploy.network.arrays import Array
+from snndeploy.train.datasets.aedat import read_aedat3
 from snndeploy.train.datasets.events import Events, events
 
 Size = tuple[int, int]
@@ -85,6 +86,10 @@ def _aedat4(path: str | Path, size: Size | None, content: bytes | None) -> Event
     return events(read["t"], read["x"], read["y"], read["p" if "p" in names else "on"], size, str(path))
 
 
+def _aedat(path: str | Path, size: Size | None, content: bytes | None) -> Events:
+    return read_aedat3(_bytes(path, content), size, str(path))
+
+
 def _npz(path: str | Path, size: Size | None, content: bytes | None) -> Events:
     import io
 
@@ -146,6 +151,7 @@ def _package(name: str, ending: str) -> Any:
 READERS: dict[str, Callable[[str | Path, Size | None, bytes | None], Events]] = {
     ".bin": _bin,
     ".dat": _dat,
+    ".aedat": _aedat,
     ".aedat4": _aedat4,
     ".npz": _npz,
     ".h5": _h5,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -18,6 +18,8 @@ from snndeploy.train.datasets.events import Events
 
 Progress = Callable[[int, int, str], None]
 DAMAGED = ("refuse", "skip")
+# names of damaged recordings that a note has
+SHOWN = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,6 +106,14 @@ def _names(source: Path, archive: zipfile.ZipFile | None, part: str | None) -> l
         what = f"it holds no recordings as <label>/<name> with {', '.join(READERS)}"
         raise error("SD880", str(source), what, "name the folder that holds a folder for each class")
     return sorted(below or found, key=lambda n: (_natural(n.stem), str(n)))
+
+
+def left_out(names: Sequence[str]) -> tuple[str, ...]:
+    """What a reader of the result should know of damaged recordings: how many, and the first of them by name."""
+    if not names:
+        return ()
+    more = f", and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return (f"{len(names)} damaged recordings were left out: {', '.join(names[:SHOWN])}{more}",)
 
 
 def _natural(name: str) -> tuple[int, int, str]:

@@ -15,6 +15,8 @@ FEWEST_EVENTS = 4
 # all events of a recording in fewer than this share of the steps is a mistake of units
 FEWEST = 1 / 50
 
+MOST = 2**16 - 1
+
 
 def counts(recordings: Sequence[Events], steps: int, window: int | None = None, polarities: int = 2) -> Array:
     """How many events fell on each pixel in each step; what comes after the last step is left out.
@@ -41,15 +43,29 @@ def counts(recordings: Sequence[Events], steps: int, window: int | None = None, 
     found = np.zeros(shape, np.uint16)
     used = []
     for i, each in enumerate(recordings):
-        span = window or max(1, -(-(each.duration + 1) // steps))
-        step = each.t // span
-        inside = step < steps
-        plane = each.p[inside].astype(np.int64) if polarities == 2 else 0
-        at = ((step[inside] * polarities + plane) * height + each.y[inside]) * width + each.x[inside]
-        found[:, i] = np.bincount(at, minlength=steps * polarities * height * width).reshape(steps, *shape[2:])
-        used.append(len(np.unique(step[inside])))
+        found[:, i], steps_used = counted(each, steps, window, polarities)
+        used.append(steps_used)
     refuse_collapsed(used, [len(each) for each in recordings], steps)
     return found.astype(np.uint8) if found.size and found.max() <= 255 else found
+
+
+def counted(each: Events, steps: int, window: int | None, polarities: int) -> tuple[Array, int]:
+    """Counts of one recording, uint16 (steps, polarities, height, width), and how many steps hold an event.
+
+    Raises:
+        SnnDeployError SD807: more than 65,535 events fall on a pixel in a step.
+    """
+    span = window or max(1, -(-(each.duration + 1) // steps))
+    step = each.t // span
+    inside = step < steps
+    plane = each.p[inside].astype(np.int64) if polarities == 2 else 0
+    at = ((step[inside] * polarities + plane) * each.height + each.y[inside]) * each.width + each.x[inside]
+    shape = (steps, polarities, each.height, each.width)
+    found = np.bincount(at, minlength=int(np.prod(shape))).reshape(shape)
+    if found.max(initial=0) > MOST:
+        what = f"{int(found.max()):,} events fall on one pixel in one step, and {MOST:,} can be counted"
+        raise_errors([Finding("SD807", each.where, what, "choose more steps, or a shorter window")])
+    return found.astype(np.uint16), len(np.unique(step[inside]))
 
 
 def refuse_collapsed(steps_used: Sequence[int], events_each: Sequence[int], steps: int) -> None:
