@@ -65,7 +65,7 @@ def count_code(intensity: Array, steps: int, most: int = 4) -> Array:
     if not 1 <= most <= 255:
         raise_errors([Finding("SD807", "most", f"{most} spikes in a step", "choose 1 to 255")])
     edges = np.floor(np.arange(steps + 1).reshape(-1, *(1,) * x.ndim) * (most * x) + 0.5)
-    return np.diff(edges, axis=0).astype(np.uint8)
+    return np.asarray(np.diff(edges, axis=0), np.uint8)
 
 
 def still(intensity: Array, steps: int) -> Array:

@@ -91,8 +91,8 @@ def dvs_gesture(
     stamps = [[each.parent.name, *stamp(each)] for each in files]
     recipe = {"steps": steps, "factor": factor, "window": window, "damaged": damaged, "files": stamps}
     held = cached(cache, "gestures", recipe, make)
-    given = (held[f"{part}_{what}"] for part in PARTS for what in "xy")
-    return Data(*given, notes=left_out([str(each) for each in held["bad"]]))
+    x, y, x_test, y_test = (held[f"{part}_{what}"] for part in PARTS for what in "xy")
+    return Data(x, y, x_test, y_test, notes=left_out([str(each) for each in held["bad"]]))
 
 
 def _part(
