@@ -212,6 +212,8 @@ CODES: dict[str, str] = {
     "SD845": "a module could not be deployed after training",
     "SD846": "training cannot be accelerated",
     "SD850": "training cannot be cut into pieces of time",
+    "SD890": "a learning rule of its own has no use for a setting",
+    "SD891": "a learning rule of its own cannot run",
     # data
     "SD880": "data is not there",
     "SD881": "a file of data is damaged",

@@ -1,12 +1,19 @@
 """Model files: a Python file with `build()`, and what else the demo and the training loop read from it.
 
-A shipped model (`models/digits_csnn.py`) and a user's own file have the same form. Arguments of `build` and `data` that
-have a default (`build(beta=0.9)`) can be chosen by whoever uses the file: `--set beta=0.95`::
+A shipped model (`models/digits_csnn.py`) and a user's own file have the same form. Arguments of its functions that have a
+default (`build(beta=0.9)`) can be chosen by whoever uses the file: `--set beta=0.95`::
 
     def build() -> torch.nn.Module: ...         the untrained module
     def data(folder=None) -> Data: ...          optional: samples to train and test with (snndeploy.train.data.Data)
     TRAIN = {"epochs": 12, ...}                 optional: settings of snndeploy.train.settings.Settings
     DT = 1e-3                                   optional: seconds per step
+    def learn(module, x, labels, epochs, seed): optional: a learning rule of its own, instead of gradients
+
+`learn` changes the module in place and yields after each epoch; what it yields, numbers by name or None, goes into
+`epochs.csv`. It gets `x (time, sample, *shape)` and `labels int64 (sample,)` of the training samples as NumPy arrays, those
+settings that it names as parameters (epochs, seed, lr, ...), and `progress(done, of, text)` if it names that. Measuring,
+holding samples back, the best epoch, its test, capture and proof are the toolkit's, as for every other file
+(`snndeploy.train.by_rule`); settings without a use there are refused (SD890).
 """
 
 from __future__ import annotations
@@ -85,12 +92,19 @@ def function(source: str) -> Callable[..., Any]:
     return cast("Callable[..., Any]", make)
 
 
+def makers(source: str) -> tuple[Callable[..., Any], ...]:
+    """The functions of a model file whose arguments can be chosen: `build` (or the one that is named), `data`, `learn`."""
+    file = load(source.rpartition(":")[0] if ".py:" in source else source)
+    others = (getattr(file, name, None) for name in ("data", "learn"))
+    return (function(source), *(each for each in others if each is not None))
+
+
 def arguments(*makers: Callable[..., Any] | None) -> dict[str, Any]:
-    """What can be chosen: names and defaults of the arguments of `build` and `data`, a data folder aside."""
+    """What can be chosen: names and defaults of the arguments of these functions, a data folder and `progress` aside."""
     found: dict[str, Any] = {}
     for make in makers:
         for each in inspect.signature(make).parameters.values() if make is not None else ():
-            if each.default is not each.empty and each.name != "folder":
+            if each.default is not each.empty and each.name not in ("folder", "progress"):
                 found.setdefault(each.name, each.default)
     return found
 
@@ -101,7 +115,7 @@ def chosen(given: Mapping[str, Any], make: Callable[..., Any]) -> dict[str, Any]
 
 
 def check_arguments(given: Mapping[str, Any], where: str, *makers: Callable[..., Any] | None) -> None:
-    """Raises SD804 for every argument that neither `build` nor `data` takes."""
+    """Raises SD804 for every argument that none of the functions takes."""
     known = arguments(*makers)
     fix = f"choose from {', '.join(known)}" if known else "its functions take no arguments with defaults"
     raise_errors([Finding("SD804", where, f"it takes no {name!r}", fix) for name in given if name not in known])

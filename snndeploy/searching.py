@@ -117,10 +117,8 @@ def search(
     name, wanted = os.fspath(model), tuple(ranges)
     known = {each.name for each in fields(Settings)}
     _check(wanted, known, trials, validation)
-    file = models.load(name.rpartition(":")[0] if ".py:" in name else name)
-    makers = (models.function(name), getattr(file, "data", None))
     own = {each.name for each in wanted if each.name not in known}
-    models.check_arguments(dict.fromkeys(own) | dict(arguments or {}), name, *makers)
+    models.check_arguments(dict.fromkeys(own) | dict(arguments or {}), name, *models.makers(name))
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
     about = {"model": name, "ranges": [asdict(each) for each in wanted], "settings": {**settings, "seed": seed}}

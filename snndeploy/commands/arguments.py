@@ -15,8 +15,7 @@ def arguments_of(model: str, pairs: Iterable[str] | None) -> dict[str, Any] | No
     """["beta=0.95"] -> {"beta": 0.95}. Raises SD800, and SD804 for what the file does not take; all at once."""
     if not pairs:
         return None
-    file = models.load(model.rpartition(":")[0] if ".py:" in model else model)
-    makers = (models.function(model), getattr(file, "data", None))
+    makers = models.makers(model)
     known = models.arguments(*makers)
     found: dict[str, Any] = {}
     wrong: list[Finding] = []

@@ -41,7 +41,7 @@ class Run:
                 problem
             )
         self.logs: Logs | None = None
-        self.lock = _hold(folder) if self.first else None
+        self.lock = hold(folder) if self.first else None
         try:
             self._open(resume)
         except BaseException:
@@ -115,7 +115,7 @@ class Run:
             self.lock.close()
 
 
-def _hold(folder: Path) -> IO[str]:
+def hold(folder: Path) -> IO[str]:
     """Keeps a second run out of the folder until the file is closed, or its process is gone. Raises SD822."""
     lock = (folder / ".lock").open("a")
     try:
