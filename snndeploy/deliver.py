@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from inspect import signature
 from pathlib import Path
 from types import ModuleType
@@ -131,10 +132,10 @@ def train(
         raise error("SD807", "data", "there are none", "give (x, labels), or a model file that has data()")
     from snndeploy.train import record
     from snndeploy.train.forwards import dt_of
-    from snndeploy.train.loop import train as run
 
     if weights is not None:
         models.fill(module, weights)
+    run = _loop(settings)
     folder = None if out is None else Path(out)
     if test_only:
         asked = {"dt": dt, "decision": decision, "time": time, "capture": capture}
@@ -189,10 +190,20 @@ def _about(done: Trained, network: Network | None, settings: Mapping[str, Any]) 
 
 def trained(model: str, data: Any = None, *, arguments: Mapping[str, Any] | None = None, **settings: Any) -> Trained:
     """A model file, trained and not delivered: what a search does many times. Arguments as for `train`."""
-    from snndeploy.train.loop import train as run
-
     module, data, dt, settings = _of_file(model, data, settings.pop("dt", None), settings, arguments or {})
-    return run(module, data, dt=dt, **settings)
+    return _loop(settings)(module, data, dt=dt, **settings)
+
+
+def _loop(settings: dict[str, Any]) -> Callable[..., Trained]:
+    """What trains: gradients, or the rule of the model file, which is taken out of the settings."""
+    learn = settings.pop("learn", None)
+    if learn is None:
+        from snndeploy.train.loop import train as by_gradients
+
+        return by_gradients
+    from snndeploy.train.by_rule import train as by_rule
+
+    return partial(by_rule, learn=learn)
 
 
 def _tested(module: Any, data: Any, folder: Path | None, settings: dict[str, Any]) -> Trained:
@@ -214,7 +225,9 @@ def _of_file(
     file = models.load(name.rpartition(":")[0] if ".py:" in name else name)
     settings = {**getattr(file, "TRAIN", {}), **given, "model": file.__file__}
     make = models.function(name)
-    models.check_arguments(arguments, name, make, getattr(file, "data", None))
+    models.check_arguments(arguments, name, *models.makers(name))
+    if hasattr(file, "learn"):
+        settings["learn"] = file.learn
     if arguments:
         settings["arguments"] = dict(arguments)
     if data is None or isinstance(data, (str, os.PathLike)):

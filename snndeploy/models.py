@@ -1,7 +1,7 @@
 """Model files: a Python file with `build()`, and what else the demo and the training loop read from it.
 
-A shipped model (`models/digits_csnn.py`) and a user's own file have the same form. Arguments of its functions that have a
-default (`build(beta=0.9)`) can be chosen by whoever uses the file: `--set beta=0.95`::
+A shipped model (`models/digits_csnn.py`) and a user's own file have the same form. Arguments of its functions that
+have a default (`build(beta=0.9)`) can be chosen by whoever uses the file: `--set beta=0.95`::
 
     def build() -> torch.nn.Module: ...         the untrained module
     def data(folder=None) -> Data: ...          optional: samples to train and test with (snndeploy.train.data.Data)
@@ -10,9 +10,9 @@ default (`build(beta=0.9)`) can be chosen by whoever uses the file: `--set beta=
     def learn(module, x, labels, epochs, seed): optional: a learning rule of its own, instead of gradients
 
 `learn` changes the module in place and yields after each epoch; what it yields, numbers by name or None, goes into
-`epochs.csv`. It gets `x (time, sample, *shape)` and `labels int64 (sample,)` of the training samples as NumPy arrays, those
-settings that it names as parameters (epochs, seed, lr, ...), and `progress(done, of, text)` if it names that. Measuring,
-holding samples back, the best epoch, its test, capture and proof are the toolkit's, as for every other file
+`epochs.csv`. It gets `x (time, sample, *shape)` and `labels int64 (sample,)` of the training samples as NumPy arrays,
+those settings that it names as parameters (epochs, seed, lr, ...), and `progress(done, of, text)` if it names that.
+Measuring, holding samples back, the best epoch, its test, capture and proof are the toolkit's, as for every other file
 (`snndeploy.train.by_rule`); settings without a use there are refused (SD890).
 """
 
@@ -93,14 +93,14 @@ def function(source: str) -> Callable[..., Any]:
 
 
 def makers(source: str) -> tuple[Callable[..., Any], ...]:
-    """The functions of a model file whose arguments can be chosen: `build` (or the one that is named), `data`, `learn`."""
+    """The functions of a model file whose arguments can be chosen: `build`, or the one that is named, `data`, `learn`."""
     file = load(source.rpartition(":")[0] if ".py:" in source else source)
     others = (getattr(file, name, None) for name in ("data", "learn"))
     return (function(source), *(each for each in others if each is not None))
 
 
 def arguments(*makers: Callable[..., Any] | None) -> dict[str, Any]:
-    """What can be chosen: names and defaults of the arguments of these functions, a data folder and `progress` aside."""
+    """What can be chosen: names and defaults of arguments of these functions, a data folder and `progress` aside."""
     found: dict[str, Any] = {}
     for make in makers:
         for each in inspect.signature(make).parameters.values() if make is not None else ():

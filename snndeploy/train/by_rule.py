@@ -68,6 +68,7 @@ def train(
         SnnDeployError SD807: a setting is out of its range. SD890: it is of no use here; all are named. SD891: the
             samples do not lie in memory, or learn() yields nothing. SD842: the folder holds a run.
     """
+    del model
     begun = clock.perf_counter()
     how = _settings(learn, named, resume)
     if tensorboard:
@@ -156,7 +157,9 @@ def _open(folder: Path | None, tensorboard: bool) -> tuple[IO[str] | None, Logs 
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as problem:
-        raise error("SD802", str(folder), f"the folder cannot be made ({short(problem)})", "choose another") from problem
+        raise error(
+            "SD802", str(folder), f"the folder cannot be made ({short(problem)})", "choose another"
+        ) from problem
     lock = hold(folder)
     held = [name for name in (checkpoint.LAST, "best.pt", *FILES) if (folder / name).exists()]
     if held:
