@@ -34,7 +34,7 @@ from snndeploy.train.learning.competition import Competitors, Layer, labels_of
 from snndeploy.train.learning.stdp import PairSTDP
 
 DT = 1e-3
-TRAIN = {"epochs": 8, "batch": 256}
+TRAIN = {"epochs": 10, "batch": 256}
 
 
 def build(
@@ -42,7 +42,7 @@ def build(
     neurons: int = 100,
     classes: int = 10,
     tau_syn: float = 4e-3,
-    tau_mem: float = 20e-3,
+    tau_mem: float = 5e-3,
     rest: int = 1,
 ) -> SequentialState:
     """(batch, inputs) spikes of one step and the state -> (batch, classes) spikes and the state.
@@ -117,15 +117,16 @@ def learn(
     module: SequentialState,
     x: Array,
     labels: Array,
-    epochs: int = 8,
+    epochs: int = 10,
     seed: int = 0,
-    attraction: float = 0.03,
-    weakening: float = 0.1,
-    tau: float = 15.0,
-    threshold: float = 0.3,
-    rise: float = 0.03,
-    wanted: float = 8.0,
-    inhibition: float = 0.9,
+    attraction: float = 0.08,
+    weakening: float = 0.3,
+    tau: float = 5.0,
+    threshold: float = 0.6,
+    rise: float = 0.0045,
+    wanted: float = 4.0,
+    inhibition: float = 1.5,
+    feedforward: float = 0.7,
     progress: Callable[[int, int, str], None] = lambda done, of, text: None,
 ) -> Iterator[dict[str, float]]:
     """STDP under competition; labels only say, behind each epoch, which class a neuron votes for.
@@ -134,15 +135,17 @@ def learn(
         attraction: A+ in mean weights. weakening: A- in A+. tau: of both traces, steps.
         threshold: at the beginning, in membranes that the mean picture leads to. rise: with each spike, in thresholds;
             attraction and rise fall to 0 over the epochs. wanted: spikes per sample, which thresholds settle at.
-            inhibition: of each spike, in thresholds.
+            inhibition: of each spike of another neuron, in first thresholds. feedforward: of each input spike, in mean
+            weights: what all pictures have in common does not count then.
     """
     competing, votes = module[0], module[1]
     lif = competing.p.lif
     alpha, k = 1 - competing.dt * float(lif.tau_syn_inv), competing.dt * float(lif.tau_mem_inv)
     weight = competing.input_weights.detach().numpy().astype(np.float64)
     weight /= np.linalg.norm(weight, axis=1, keepdims=True)
-    start = threshold * float((weight @ x.mean(axis=(0, 1))).mean()) / (1 - alpha)
-    layer = Layer(alpha, 1 - k, k, int(competing.p.rho_reset), inhibition * start)
+    common = feedforward * float(weight.mean())
+    start = threshold * float(((weight - common) @ x.mean(axis=(0, 1))).mean()) / (1 - alpha)
+    layer = Layer(alpha, 1 - k, k, int(competing.p.rho_reset), inhibition * start, common)
     held = Competitors(layer, weight, np.full(len(weight), start), 1.0)
     amount, draws = attraction * float(weight.mean()), np.random.default_rng(seed)
     for epoch in range(epochs):
@@ -154,7 +157,7 @@ def learn(
         with torch.no_grad():
             # in units of each neuron's own threshold, which so is 1
             own = held.threshold[:, None]
-            competing.input_weights.copy_(torch.from_numpy(held.weight / own))
+            competing.input_weights.copy_(torch.from_numpy((held.weight - common) / own))
             competing.recurrent_weights.copy_(torch.from_numpy((np.eye(len(own)) - 1) * layer.inhibition / own))
             votes.weight.copy_(torch.from_numpy(np.arange(len(votes.weight))[:, None] == chosen))
         moved = float(np.linalg.norm(held.weight - before, axis=1).mean())

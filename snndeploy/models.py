@@ -93,7 +93,7 @@ def function(source: str) -> Callable[..., Any]:
 
 
 def makers(source: str) -> tuple[Callable[..., Any], ...]:
-    """The functions of a model file whose arguments can be chosen: `build`, or the one that is named, `data`, `learn`."""
+    """The functions of a model file whose arguments can be chosen: `build`, or the one named, `data`, `learn`."""
     file = load(source.rpartition(":")[0] if ".py:" in source else source)
     others = (getattr(file, name, None) for name in ("data", "learn"))
     return (function(source), *(each for each in others if each is not None))

@@ -66,7 +66,7 @@ def train(
 
     Raises:
         SnnDeployError SD807: a setting is out of its range. SD890: it is of no use here; all are named. SD891: the
-            samples do not lie in memory, or learn() yields nothing. SD842: the folder holds a run.
+            samples do not lie in memory or change, or learn() yields nothing. SD842: the folder holds a run.
     """
     del model
     begun = clock.perf_counter()
@@ -77,6 +77,9 @@ def train(
     if not isinstance(sources.train, Arrays) or len(sources.train.inputs) != 1:
         what = "learn() takes one input of samples that lie in memory"
         raise error("SD891", "data", what, "x (time, sample, *shape) and labels; a DataLoader is for gradients")
+    if sources.train.augment is not None:
+        what = "its samples are other ones in each epoch, and learn() gets them once"
+        raise error("SD891", "data", what, "leave augment out; learn() can change them itself")
     shown, _ = sources.train.first(SHOWN)
     forward = forward_of(module, shown, how, dt=dt, decision=decision, time=time, captured=capture)
     fabric = start(how, "cpu")

@@ -126,3 +126,12 @@ def test_arguments_of_learn_are_searched_and_checked(file, tmp_path, capsys):
     assert json.loads(capsys.readouterr().out)["best"]["values"] == {"gain": 2.0}
     assert cli.main(["train", str(file), "--out", str(tmp_path / "r"), "--set", "gian=2"]) == 2
     assert "choose from beta, count, seed, gain" in capsys.readouterr().err
+
+
+def test_samples_that_change_every_epoch_are_refused(file):
+    from snndeploy.train.augment import Augment
+    from snndeploy.train.data import Data
+
+    x, y = models.load(str(file)).data()
+    with pytest.raises(SnnDeployError, match="SD891.*gets them once"):
+        sd.train(str(file), Data(x, y, x, y, Augment(time=1)))
