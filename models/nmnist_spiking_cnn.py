@@ -10,27 +10,33 @@ from collections import OrderedDict
 from pathlib import Path
 
 import snntorch as snn
+import torch
 from snntorch import surrogate
 from torch import nn
 
+from snndeploy.train.augment import Augment
 from snndeploy.train.data import Data
 
 DT = 12e-3
-TRAIN = {"epochs": 20, "batch": 32, "lr": 1e-3, "loss": "rate"}
+TRAIN = {"epochs": 20, "batch": 32, "lr": 1e-4, "loss": "rate"}
+# torch's first weights, times this and the threshold, let each layer spike in about a tenth of the bins at beta 0.95:
+# a threshold of 0.1 with weights w is the network of threshold 1 with weights 10 w
+FIRST = {"conv1": 3.0, "conv2": 2.3, "conv3": 1.6, "fc1": 1.6, "fc2": 5.0}
 
 
 def build(
-    beta: float = 0.95, threshold: float = 1.0, dropout: float = 0.0, slope: float = 5.0, reset: str = "zero"
+    beta: float = 0.95, threshold: float = 0.1, dropout: float = 0.0, slope: float = 2.0, reset: str = "zero"
 ) -> nn.Sequential:
     """(batch, 2, 34, 34) counts of events of one step -> (batch, 10) spikes.
 
     Args:
         beta: decay of all membranes per step. threshold: of all neurons. dropout: before the last layer, 0: none.
-        slope: of the surrogate gradient (fast sigmoid). reset: zero, which Loihi 1 has, or subtract.
+        slope: of the surrogate gradient (fast sigmoid), over a membrane in thresholds. reset: zero, which Loihi 1 has,
+            or subtract.
     """
 
     def leaky() -> snn.Leaky:
-        grad = surrogate.fast_sigmoid(slope=slope)
+        grad = surrogate.fast_sigmoid(slope=slope / threshold)
         return snn.Leaky(
             beta=beta, threshold=threshold, spike_grad=grad, init_hidden=True, reset_mechanism=reset, reset_delay=False
         )
@@ -43,16 +49,40 @@ def build(
     if dropout:
         layers.append(("dropout", nn.Dropout(dropout)))
     layers += [("fc2", nn.Linear(256, 10)), ("out", leaky())]
-    return nn.Sequential(OrderedDict(layers))
+    module = nn.Sequential(OrderedDict(layers))
+    with torch.no_grad():
+        for name, factor in FIRST.items():
+            for each in module.get_submodule(name).parameters():
+                each.mul_(factor * threshold)
+    return module
 
 
-def data(folder: Path | None = None, steps: int = 25, samples: int | None = None, damaged: str = "refuse") -> Data:
+def data(
+    folder: Path | None = None,
+    steps: int = 25,
+    simulated: bool = False,
+    skip: int = 0,
+    samples: int | None = None,
+    test: int | None = None,
+    pixels: int = 0,
+    drop: float = 0.0,
+    damaged: str = "refuse",
+) -> Data:
     """Counts of events uint8 (steps, sample, 2, 34, 34).
 
     Args:
         folder: recordings below <label>/, or a .zip of them; None: digits seen by a simulated camera.
-        samples: of the simulated training set. damaged: refuse or skip.
+        simulated: the folder holds MNIST's pictures, and the simulated camera sees them.
+        skip: pictures of MNIST that are left out, the first ones: recording 00001 of N-MNIST is of the first picture,
+            so that those who are tested on the first recordings must not have seen the first pictures.
+        samples, test: of the simulated training and test set. damaged: refuse or skip recordings that cannot be read.
+        pixels, drop: each training sample is another one in each epoch, see `train.augment.Augment`.
     """
     from snndeploy.train.datasets.event_data import nmnist, saccades
 
-    return saccades(steps, train=samples) if folder is None else nmnist(steps, folder, damaged=damaged)
+    if simulated or folder is None:
+        held = saccades(steps, folder, samples, test, skip)
+    else:
+        held = nmnist(steps, folder, damaged=damaged)
+    augment = Augment(places=(pixels, pixels), drop=drop)
+    return Data(held.train, held.train_labels, held.test, held.test_labels, augment)

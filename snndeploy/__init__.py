@@ -43,6 +43,7 @@ if TYPE_CHECKING:
         to_snntorch,
         train,
         verify,
+        visualise,
         why,
         write,
     )
@@ -76,6 +77,7 @@ __all__ = [
     "to_snntorch",
     "train",
     "verify",
+    "visualise",
     "why",
     "write",
 ]

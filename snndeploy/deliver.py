@@ -20,6 +20,18 @@ if TYPE_CHECKING:
     from snndeploy.train.loop import Trained
 
 BEST = "best.nir"
+# what a test alone has no use for
+IGNORED = {
+    "model",
+    "arguments",
+    "resume",
+    "tensorboard",
+    "log",
+    "progress",
+    "each_epoch",
+    "validation_data",
+    "validation",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,7 +152,8 @@ def train(
     if test_only:
         asked = {"dt": dt, "decision": decision, "time": time, "capture": capture}
         return Delivered(module, _tested(module, data, folder, asked | settings), None, None)
-    begun = 0 if folder is None else record.epochs_before(folder, bool(settings.get("resume")))
+    logged = settings.get("log") or folder
+    begun = 0 if logged is None else record.epochs_before(Path(logged), bool(settings.get("resume")))
     done = run(module, data, dt=dt, decision=decision, time=time, capture=capture, out=folder, **settings)
     network = file = None
     if done.network is not None and done.first:
@@ -209,13 +222,18 @@ def _loop(settings: dict[str, Any]) -> Callable[..., Trained]:
 def _tested(module: Any, data: Any, folder: Path | None, settings: dict[str, Any]) -> Trained:
     """The best epoch of a run on the test samples."""
     from snndeploy.train.loop import Trained, score
+    from snndeploy.train.settings import NAMES
+    from snndeploy.train.settings import settings as checked
+    from snndeploy.train.sources import sources_of
 
     if folder is None:
         raise error("SD807", "test_only", "nothing says which weights", "out='runs/a', the folder of a run")
     models.fill(module, folder / "best.pt")
-    ignored = ("model", "arguments", "resume", "tensorboard", "progress", "each_epoch", "validation_data", "validation")
-    found, device = score(module, data, **{name: each for name, each in settings.items() if name not in ignored})
-    return Trained(found.loss, found.accuracy, (), rates=found.rates, device=device)
+    asked = {name: each for name, each in settings.items() if name not in IGNORED}
+    found, device = score(module, data, **asked)
+    how = checked(asked.get("how"), {name: each for name, each in asked.items() if name in NAMES})
+    sources = sources_of(data, how, asked.get("layout"), None, asked.get("test"))
+    return Trained(found.loss, found.accuracy, (), rates=found.rates, device=device, sources=sources)
 
 
 def _of_file(

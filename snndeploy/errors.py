@@ -223,6 +223,8 @@ CODES: dict[str, str] = {
     "SD885": "a package that reads data is missing",
     # cards
     "SD896": "a run cannot be made into a card",
+    # pictures
+    "SD888": "a page cannot hold all activations",
     # bundles
     "SD860": "a bundle is damaged",
     "SD861": "a file of a bundle was changed",

@@ -12,7 +12,8 @@ from snndeploy.commands.output import say, show
 from snndeploy.errors import error
 
 WHAT = (
-    "raster, membranes, confusion, embedding (a trace), weights (a .nir file), frames (samples, events), curves (runs)"
+    "raster, membranes, confusion, embedding (a trace), weights (a .nir file), frames (samples, events), curves (runs) "
+    "or activations (a trace with spikes and v, or a .nir file and --data)"
 )
 
 
@@ -21,7 +22,11 @@ def plot(
     files: Annotated[
         list[Path], typer.Argument(help="A trace, .nir file, file of samples or events; folders of runs.")
     ],
-    output: Annotated[Path, typer.Option("--output", "-o", help="The .png, .svg or .pdf to write; frames: .gif too.")],
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", help="The .png, .svg or .pdf to write; frames: .gif too; activations: .html."),
+    ],
+    data: Annotated[Path | None, typer.Option("--data", help="Samples for activations of a .nir file.")] = None,
     labels: Annotated[Path | None, typer.Option("--labels", help=".npy, classes of the samples.")] = None,
     sample: Annotated[int, typer.Option("--sample", help="Which sample of the trace or file.")] = 0,
     population: Annotated[
@@ -36,18 +41,57 @@ def plot(
     from snndeploy.report import pictures
     from snndeploy.report.pictures.canvas import save
 
-    if kind not in pictures.KINDS:
-        raise error("SD800", f"plot {kind}", "there is no such picture", f"choose from {', '.join(pictures.KINDS)}")
+    kinds = (*pictures.KINDS, PAGE)
+    if kind not in kinds:
+        raise error("SD800", f"plot {kind}", "there is no such picture", f"choose from {', '.join(kinds)}")
     if kind != "curves" and len(files) != 1:
         raise error("SD800", f"plot {kind}", f"{len(files)} files are given", "name one")
     if kind == "frames" and output.suffix.lower() == ".gif":
         pictures.animation(_samples(files[0], steps), output, sample)
+    elif kind == PAGE:
+        _page(files[0], data, labels, sample, population, output)
     else:
         how = {"labels": labels, "sample": sample, "population": population, "projection": projection}
         save(_figure(kind, files, {**how, "neurons": neurons, "steps": steps}), output)
     if json:
         show({"kind": kind, "output": str(output)}, json, "")
     say(f"{output}: {kind}", json)
+
+
+PAGE = "activations"
+
+
+def _page(
+    file: Path, data: Path | None, labels: Path | None, sample: int, names: list[str] | None, output: Path
+) -> None:
+    """One sample of a trace, or of a network that is run on it."""
+    from snndeploy import verbs
+    from snndeploy.engines import trace_file
+    from snndeploy.files import check_output, load_arrays
+    from snndeploy.report.html.activations import write
+
+    if output.suffix.lower() != ".html":
+        raise error("SD800", f"plot {PAGE}", f"{output.name} is no page", "-o activations.html")
+    check_output(output, (file, data, labels))
+    classes = None if labels is None else load_arrays(labels, "label file")
+    if file.suffix.lower() == ".nir":
+        if data is None:
+            raise error("SD800", f"plot {PAGE}", "a network shows nothing without samples", "--data x.npy")
+        held = load_arrays(data, "sample file")
+        if isinstance(held, dict):
+            classes = held.pop("labels", classes)
+            held = next(iter(held.values())) if len(held) == 1 else held
+        parts = held if isinstance(held, dict) else {"": held}
+        if not 0 <= sample < next(iter(parts.values())).shape[1]:
+            count = next(iter(parts.values())).shape[1]
+            raise error("SD102", f"sample {sample}", f"there are {count}", f"0 to {count - 1}")
+        one = {name: x[:, sample : sample + 1] for name, x in parts.items()}
+        given = one if isinstance(held, dict) else one[""]
+        trace, at = verbs.run(verbs.read(file), given, "torch", ("spikes", "v")), 0
+    else:
+        trace, at = trace_file.read(file), sample
+    said = "" if classes is None or sample >= len(classes) else f"class {classes[sample]}"
+    write(trace, output, at, names, said, sample)
 
 
 def _figure(kind: str, files: list[Path], how: dict[str, Any]) -> Any:

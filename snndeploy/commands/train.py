@@ -115,11 +115,21 @@ def train(
     prove: Annotated[int, typer.Option("--prove", help="Samples that module and network are compared on.")] = 64,
     test_only: Annotated[bool, typer.Option("--test-only", help="Train nothing: test best.pt of --out.")] = False,
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write event files for TensorBoard too.")] = False,
+    log: Annotated[
+        Path | None,
+        typer.Option("--log", help="The folder of .csv files and TensorBoard's; --out where it is not said."),
+    ] = None,
+    visualise: Annotated[
+        bool, typer.Option("--visualise", help="At the end, draw all that there is to see into pictures/ of --out.")
+    ] = False,
     json: opt.Json = False,
 ) -> None:
     """Train a model, resume it after a kill, and deliver its best epoch as a proven .nir file."""
     from snndeploy import verbs
 
+    if visualise and not capture:
+        what = "what is not captured cannot be looked into"
+        raise error("SD800", "--visualise", what, "leave out --no-capture, or --visualise")
     given: Any = data if data is None or data.is_dir() or data.suffix == ".zip" else taught(data, labels)
     arguments = arguments_of(model, chosen)
     held = None if test is None else taught(test, test_labels)
@@ -143,6 +153,7 @@ def train(
             test_only=test_only,
             weights=weights,
             tensorboard=tensorboard,
+            log=log,
             arguments=arguments,
             said=said,
             progress=update,
@@ -153,6 +164,8 @@ def train(
     if not done.trained.first:
         return
     about = done.as_dict()
+    if visualise:
+        about["pictures"] = _pictures(done, out, log, json)
     if test_only:
         show({"run": str(out), "model": model, **about}, json, str(done))
         return
@@ -162,6 +175,26 @@ def train(
         what = "it never spikes in the proof, which so says little about it"
         report([Finding("SD317", f"population {name!r}", what, fix, "warning") for name in about["silent"]])
     say(f"{out}: best.pt" + ("" if done.file is None else f", {done.file.name}"), json)
+
+
+# samples that are drawn, at most
+SHOWN = 1000
+
+
+def _pictures(done: Any, out: Path, log: Path | None, json: bool) -> list[str]:
+    """Draws the run, of its test samples, else of those held back, else of those that it was trained with."""
+    from snndeploy import verbs
+    from snndeploy.deliver import BEST
+
+    network = done.network or verbs.read(out / BEST)
+    sources = done.trained.sources
+    x, labels = (sources.test or sources.validation or sources.train).first(SHOWN)
+    given = {name: each.numpy() for name, each in x.items()}
+    samples = next(iter(given.values())) if len(given) == 1 else given
+    with progress("pictures", json) as update:
+        made = verbs.visualise(network, (samples, labels.numpy()), out / "pictures", run=log or out, progress=update)
+    say(f"{out / 'pictures'}: {', '.join(path.name for path in made)}", json)
+    return [str(path) for path in made]
 
 
 @contextmanager

@@ -79,6 +79,7 @@ def train(
     model: str | Path | None = None,
     arguments: Mapping[str, Any] | None = None,
     tensorboard: bool = False,
+    log: str | Path | None = None,
     progress: Progress | None = None,
     each_epoch: EachEpoch | None = None,
     **named: Any,
@@ -98,6 +99,7 @@ def train(
         model, arguments: the model file and what its functions were called with: whether a run is resumed with the
             same ones.
         tensorboard: write its event files too.
+        log: the folder of the rows and event files; None: `out`.
         progress: called as (batches done, batches in all, text). each_epoch: called as (its number, the `Epoch`).
 
     Raises:
@@ -109,6 +111,8 @@ def train(
     how = settings(how, named)
     if tensorboard:
         check_board()
+    if log is not None and out is None:
+        raise error("SD807", "log", "there is no folder of a run, and nothing is written", "out='runs/a' (--out)")
     device = device_of(how)
     sources = sources_of(data, how, layout, validation_data, test)
     if how.test_every and (sources.test is None or out is None):
@@ -137,7 +141,7 @@ def train(
             "device": fabric.device.type,
             "processes": fabric.world_size,
         }
-        run = Run(Path(out), how, about, resume, fabric)
+        run = Run(Path(out), how, about, resume, fabric, None if log is None else Path(log))
     try:
         if run is not None:
             loop.state = run.begin(module, loop.optimizer, loop.schedule, tensorboard)

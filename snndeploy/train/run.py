@@ -24,22 +24,32 @@ class Run:
 
     Args:
         about: hashes of what is trained and with which data, and the device.
+        log: the folder of the rows and event files; None: the same.
 
     Raises:
         SnnDeployError SD802: it cannot be made. SD801, SD841: no whole checkpoint to resume. SD842: it holds another
             run, or one with other settings. SD822: another run is at work in it.
     """
 
-    def __init__(self, folder: Path, how: Settings, about: Mapping[str, Any], resume: Resume, fabric: Any):
+    def __init__(
+        self,
+        folder: Path,
+        how: Settings,
+        about: Mapping[str, Any],
+        resume: Resume,
+        fabric: Any,
+        log: Path | None = None,
+    ):
         self.folder, self.how, self.about, self.fabric = folder, how, dict(about), fabric
         self.files = (*FILES, TESTS) if how.test_every else FILES
+        self.log = folder if log is None else log
         self.first = fabric.global_rank == 0
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as problem:
-            raise error("SD802", str(folder), f"the folder cannot be made ({short(problem)})", "choose another") from (
-                problem
-            )
+        for each in (folder, self.log):
+            try:
+                each.mkdir(parents=True, exist_ok=True)
+            except OSError as problem:
+                what = f"the folder cannot be made ({short(problem)})"
+                raise error("SD802", str(each), what, "choose another") from problem
         self.logs: Logs | None = None
         self.lock = hold(folder) if self.first else None
         try:
@@ -56,9 +66,9 @@ class Run:
         elif (folder / checkpoint.LAST).exists():
             fix = "resume=True (--resume) goes on with it; or name another folder"
             raise error("SD842", str(folder), "it holds a run already", fix)
-        elif any((folder / name).exists() for name in self.files):
-            what = f"it holds {' or '.join(self.files)}, and no checkpoint: they are not of a run"
-            raise error("SD802", str(folder), what, "name another folder")
+        elif any((self.log / name).exists() for name in self.files):
+            what = f"it holds {' or '.join(self.files)}, and there is no checkpoint: they are not of a run"
+            raise error("SD802", str(self.log), what, "name another folder")
         self.fabric.barrier()
 
     def _check(self, saved: Mapping[str, Any]) -> None:
@@ -78,7 +88,7 @@ class Run:
         if self.first:
             checkpoint.sweep(self.folder)
             lengths = dict.fromkeys(self.files, 0) | (self.saved["logs"] if self.saved else {})
-            self.logs = Logs(self.folder, lengths, tensorboard, state.step)
+            self.logs = Logs(self.log, lengths, tensorboard, state.step)
         return state
 
     def _resume(self, saved: Mapping[str, Any], module: torch.nn.Module, optimizer: Any, schedule: Any) -> State:

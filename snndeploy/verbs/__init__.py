@@ -7,7 +7,7 @@ from snndeploy.verbs.comparing import compare, diagnose, identify, why
 from snndeploy.verbs.files import bundle, export, read, write
 from snndeploy.verbs.placing import advise, cost, lint, place
 from snndeploy.verbs.quantizing import budget, certify, compare_methods, encode, quantize
-from snndeploy.verbs.reporting import card, report
+from snndeploy.verbs.reporting import card, report, visualise
 from snndeploy.verbs.running import compare_engines, evaluate, run
 from snndeploy.verbs.training import finetune, search, train
 from snndeploy.verbs.verifying import conformance, verify
@@ -41,6 +41,7 @@ __all__ = [
     "to_snntorch",
     "train",
     "verify",
+    "visualise",
     "why",
     "write",
 ]

@@ -17,6 +17,35 @@ if TYPE_CHECKING:
     from snndeploy.targets import Target
 
 
+def visualise(
+    network: Network,
+    data: Any,
+    folder: Path,
+    *,
+    run: Path | None = None,
+    sample: int = 0,
+    progress: Callable[..., None] | None = None,
+) -> list[Any]:
+    """Draws all that there is to see of a network into a folder: accuracy curves, confusion, t-SNE of the last hidden
+    layer, raster, membranes, weights, event frames (and an animation), and a page of activations with a slider.
+
+    Args:
+        data: (x, labels), x (time, batch, *shape). run: the folder of a training, for its curves.
+        sample: the one that is drawn by itself.
+
+    Returns:
+        The files.
+
+    Raises:
+        SnnDeployError SD802: the folder cannot be made. SD102, SD103: samples and labels do not fit. Else as `run`.
+    """
+    from snndeploy.report.pictures import everything
+
+    x, labels = data
+    tell = progress or (lambda done, total, text=None: None)
+    return everything(network, events_of(network, x), labels, folder, run, sample, tell)
+
+
 def report(
     network: Network,
     data: Any,

@@ -45,13 +45,13 @@ def html(content: Content) -> str:
     """The page as text."""
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters |= {"n": lambda value: f"{value:,}", "p": lambda share: f"{share:.2%}"}
-    script = _asset("raster.js") + _asset("page.js")
+    script = asset("raster.js") + asset("page.js")
     told: dict[str, Any] = {
         "content": content,
-        "style": Markup(_asset("page.css")),
+        "style": Markup(asset("page.css")),
         "script": Markup(script),
         "policy": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-        "data": _embedded({"pairs": [_pair(each) for each in content.pairs]}),
+        "data": embedded({"pairs": [_pair(each) for each in content.pairs]}),
         "definitions": DEFINITIONS,
         "glyphs": dict(zip(TIERS, GLYPHS, strict=True)),
         "rank": {tier: i for i, tier in enumerate(TIERS)},
@@ -71,14 +71,14 @@ def html(content: Content) -> str:
     if budget is not None:
         rows = [(part, 1 - e.cosine, 1 - budget.without[part].cosine) for part, e in budget.alone.items()]
         told["bars"] = bars(rows, 1 - budget.whole.cosine, "Spikes out of place by part; the numbers are in the table")
-    return environment.from_string(_asset("page.html.j2")).render(**told)
+    return environment.from_string(asset("page.html.j2")).render(**told)
 
 
-def _asset(name: str) -> str:
+def asset(name: str) -> str:
     return resources.files(__package__).joinpath(name).read_text("utf-8")
 
 
-def _embedded(value: Any) -> Markup:
+def embedded(value: Any) -> Markup:
     """JSON inside a script element: nothing in it can end the element or open a comment."""
     text = json.dumps(value, allow_nan=False, separators=(",", ":"))
     for sign in "<>&\u2028\u2029":

@@ -8,6 +8,7 @@ from __future__ import annotations
 from snndeploy.report.pictures.confusion import confusion
 from snndeploy.report.pictures.curves import curves
 from snndeploy.report.pictures.embedding import embedding
+from snndeploy.report.pictures.everything import everything
 from snndeploy.report.pictures.frames import animation, frames
 from snndeploy.report.pictures.membranes import membranes
 from snndeploy.report.pictures.raster import raster
@@ -29,6 +30,7 @@ __all__ = [
     "confusion",
     "curves",
     "embedding",
+    "everything",
     "frames",
     "membranes",
     "raster",

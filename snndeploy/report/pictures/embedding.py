@@ -13,10 +13,18 @@ from snndeploy.report.pictures.raster import chosen
 
 if TYPE_CHECKING:
     from snndeploy.engines.trace import Trace
+    from snndeploy.network.network import Network
 
 FEWEST = 4
 # up to so many samples the sum over all pairs is the faster way
 EXACT = 500
+
+
+def last_hidden(network: Network) -> list[str]:
+    """The last spiking population that feeds another one; none in a network of one layer."""
+    feeding = {p.source for p in network.projections if p.source != p.target}
+    spiking = [each.name for each in network.populations if each.rule.spiking and each.name in feeding]
+    return spiking[-1:]
 
 
 def embedding(trace: Trace, labels: Array, population: str | None = None, seed: int = 0) -> Any:
@@ -32,8 +40,8 @@ def embedding(trace: Trace, labels: Array, population: str | None = None, seed: 
 
     names = chosen(trace, trace.spikes, None if population is None else [population], "spikes")
     if population is None:
-        feeding = {p.source for p in trace.network.projections if p.source != p.target}
-        names = [name for name in names if name in feeding] or names
+        last = last_hidden(trace.network)
+        names = [name for name in names if name in last] or names
     labels = np.asarray(labels)
     if len(labels) != trace.batch or trace.batch < FEWEST:
         what = f"{len(labels)} labels and {trace.batch} samples"

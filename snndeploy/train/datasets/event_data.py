@@ -124,15 +124,17 @@ def saccades(
 
     Args:
         train, test: pictures of each part, the first ones; None: all. skip: of the training part, those before them.
+            N-MNIST recorded MNIST's digits in their order: those of its recordings to test with are left out so.
 
     Returns:
         uint8 (steps, sample, 2, 34, 34).
     """
+    behind = None if train is None else skip + train
     if folder is not None:
         held = mnist(folder, download=False)
-        shown = slice(skip, None if train is None else skip + train)
-        parts = [(held.train[shown], held.train_labels[shown]), (held.test[:test], held.test_labels[:test])]
-        parts = [(x / 255, y) for x, y in parts]
+        chosen = [(held.train[skip:behind], held.train_labels[skip:behind])]
+        chosen.append((held.test[:test], held.test_labels[:test]))
+        parts = [(x / np.float32(255), y) for x, y in chosen]
     else:
         from sklearn.datasets import load_digits
         from sklearn.model_selection import train_test_split
@@ -141,8 +143,7 @@ def saccades(
         # three times enlarged, so that strokes are as wide as MNIST's
         images = (pixels / 16).reshape(-1, 8, 8).repeat(3, axis=1).repeat(3, axis=2)
         x, x_test, y, y_test = train_test_split(images, labels, test_size=0.25, random_state=0, stratify=labels)
-        shown = slice(skip, None if train is None else skip + train)
-        parts = [(x[shown], y[shown]), (x_test[:test], y_test[:test])]
+        parts = [(x[skip:behind], y[skip:behind]), (x_test[:test], y_test[:test])]
     made = [(saccade_frames(x, steps), y.astype(np.int64)) for x, y in parts]
     return Data(made[0][0], made[0][1], made[1][0], made[1][1])
 

@@ -8,6 +8,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from snndeploy.errors import SnnDeployError
 from snndeploy.train.datasets.event_files import read_events
@@ -140,3 +142,36 @@ def test_the_recordings_of_nmnist_in_their_archive():
         sizes = {Path(info.filename).stem: info.file_size for info in archive.infolist()}
     assert [len(each) for each in read.events] == [sizes[Path(each.where).stem] // 5 for each in read.events]
     assert np.bincount(read.labels, minlength=10).min() > 50
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 10**6), count=st.integers(1, 60), marks=st.integers(0, 3))
+def test_atis_of_any_content_as_tonic_reads_it(tmp_path_factory, seed, count, marks):
+    """Times, places, polarities and markers of an overflow, which stand for 2^13 µs more."""
+    io = pytest.importorskip("tonic.io")
+    rng = np.random.default_rng(seed)
+    t = np.sort(rng.integers(0, 300_000, count + marks))
+    x, y, p = (rng.integers(0, top, count + marks) for top in (34, 34, 2))
+    y[rng.choice(count + marks, marks, replace=False)] = 240
+    path = atis(tmp_path_factory.mktemp("any") / "a.bin", t.tolist(), x.tolist(), y.tolist(), p.tolist())
+    theirs, ours = io.read_mnist_file(str(path), dtype=io.events_struct), read_events(path)
+    order = np.argsort(theirs["t"], kind="stable")
+    assert len(ours) == count
+    for name in ("t", "x", "y", "p"):
+        np.testing.assert_array_equal(getattr(ours, name), theirs[name][order])
+
+
+@needs_nmnist
+def test_recordings_of_an_archive_as_tonic_reads_them(tmp_path):
+    """tonic's own data set demands all 60,000; its reader takes a file at a time."""
+    io = pytest.importorskip("tonic.io")
+    with zipfile.ZipFile(SHARED / "nmnist" / "nmnist_train_1000.zip") as archive:
+        names = sorted(name for name in archive.namelist() if name.endswith(".bin"))[::97]
+        archive.extractall(tmp_path / "NMNIST", names)
+    ours = read_folder(tmp_path / "NMNIST", "Train", (34, 34))
+    assert len(ours.events) == len(names) > 10
+    for each, label in zip(ours.events, ours.labels, strict=True):
+        theirs = io.read_mnist_file(each.where, dtype=io.events_struct)
+        assert str(label) == Path(each.where).parent.name
+        for name in ("t", "x", "y", "p"):
+            np.testing.assert_array_equal(getattr(each, name), theirs[name])

@@ -13,6 +13,7 @@ from snndeploy.errors import SnnDeployError
 from snndeploy.train.datasets.event_data import nmnist, recorded, saccades, shd, spike_counts
 from snndeploy.train.datasets.event_files import read_events
 from snndeploy.train.datasets.events import Events, events
+from snndeploy.train.datasets.folders import read_folder
 from snndeploy.train.datasets.frames import counts
 from snndeploy.train.datasets.mnist import mnist
 
@@ -145,6 +146,28 @@ def test_simulated_saccades_look_like_recorded_ones():
     # what gets brighter gets darker again: both polarities are alike, as in the recordings
     assert 0.7 < on / off < 1.4
     assert (data.train.sum(axis=(0, 2, 3, 4)) > 100).all()
+
+
+@needs_nmnist
+def test_simulated_saccades_send_what_the_recorded_ones_of_the_same_digits_do():
+    """Recording 00001 of N-MNIST is of MNIST's first digit, and so on: as many events, where, when, of which sign."""
+    if not (SHARED / "mnist").is_dir():
+        pytest.skip("../shared/data/mnist is not here")
+    read = read_folder(SHARED / "nmnist" / "nmnist_train_1000.zip", "Train", (34, 34))
+    theirs = {int(Path(each.where).stem): each for each in read.events}
+    # not those that corners, speed and threshold were chosen with
+    numbers = sorted(theirs)[-100:]
+    real = counts([theirs[number] for number in numbers], 25).astype(float)
+    ours = saccades(25, SHARED / "mnist", train=100, test=1, skip=900).train.astype(float)
+    assert 0.8 < ours.sum() / real.sum() < 1.25
+    busy = real.sum(axis=(1, 2, 3, 4))
+    alike = [np.corrcoef(a.ravel(), b.ravel())[0, 1] if b.any() else 0 for a, b in zip(real, ours, strict=True)]
+    assert np.average(alike, weights=busy) > 0.55
+    # the wrong polarity is told from the right one
+    other = [
+        np.corrcoef(a.ravel(), b[:, ::-1].ravel())[0, 1] if b.any() else 0 for a, b in zip(real, ours, strict=True)
+    ]
+    assert np.average(other, weights=busy) < 0.2
 
 
 def test_a_picture_that_does_not_change_sends_nothing():
