@@ -27,18 +27,18 @@ def script():
 
 
 def test_bins_are_sums_over_steps_and_channels(script):
-    x = (torch.rand(20, 3, 700) < 0.3).to(torch.uint8)
+    x = (torch.rand(16, 3, 700) < 0.3).to(torch.uint8)
     found = script.binned(x)
     assert found.shape == (3, 1, 70, 4)
     for i, c, t in ((0, 0, 0), (2, 69, 3), (1, 7, 2)):
-        count = int(x[5 * t : 5 * t + 5, i, 10 * c : 10 * c + 10].sum())
+        count = int(x[4 * t : 4 * t + 4, i, 10 * c : 10 * c + 10].sum())
         assert found[i, 0, c, t] == pytest.approx(count**0.5)
 
 
 @pytest.mark.parametrize("name", ["mlp", "cnn"])
 def test_products_are_those_that_torch_counts(script, name):
     module = getattr(script, name)().eval()
-    x = torch.rand(2, 1, 70, 20) + 0.1
+    x = torch.rand(2, 1, 70, 16) + 0.1
     with FlopCounterMode(display=False) as counter:
         module(x)
     every, some = script.operations(module, x)
@@ -46,9 +46,9 @@ def test_products_are_those_that_torch_counts(script, name):
     if name == "mlp":
         assert counter.get_total_flops() == 2 * 2 * every
     else:
-        assert counter.get_total_flops() == 2 * 2 * (every + padding(70, 20, 5, 16) + padding(35, 10, 3, 16 * 32))
+        assert counter.get_total_flops() == 2 * 2 * (every + padding(70, 16, 5, 16) + padding(35, 8, 3, 16 * 32))
     assert 0 < some <= every
-    nothing = script.operations(module, torch.zeros(2, 1, 70, 20))[1]
+    nothing = script.operations(module, torch.zeros(2, 1, 70, 16))[1]
     assert nothing < some
 
 
@@ -72,8 +72,8 @@ def test_additions_are_spikes_times_weights_behind_them(script, recurrent):
 
 def test_a_decision_is_made_where_the_curve_stays(script):
     right = np.array([True, True, False, True])
-    curve = [0.1, 0.75, 0.4, 0.745, *[0.75] * 16]
+    curve = [0.1, 0.75, 0.4, 0.745, *[0.75] * 12]
     found = script.row("x", [right, right], [curve, curve], kind="spiking")
-    assert found["decided_by_step"] == 20
+    assert found["decided_by_step"] == 16
     assert found["accuracy"] == 0.75
     assert found["interval"][0] < 0.75 < found["interval"][1]
