@@ -143,10 +143,9 @@ def every_core_has_a_chip(network: Network, target: Target, cores: tuple[Core, .
     board = mesh.chips_x.value * mesh.chips_y.value
     most, chips = target.chips, -(-len(cores) // each)
     if chips > most:
-        what = (
-            f"it needs {len(cores):,} cores, {chips:,} chips of {target.name}; the largest machine has {most:,} chips"
-        )
-        fix = f"fewer weight bits, pruning or pooling; {target.name} has {each} cores on each of {most:,} chips"
+        held = f"{most:,} chip" + ("" if most == 1 else "s")
+        what = f"it needs {len(cores):,} cores, {chips:,} chips of {target.name}; the largest machine has {held}"
+        fix = f"fewer weight bits, pruning or pooling; {target.name} has {held} of {each:,} cores"
         yield Finding("SD240", "network", what, fix)
     elif chips > 1:
         what = f"it needs {len(cores):,} cores, a chip of {target.name} has {each:,}: {chips:,} chips"

@@ -59,11 +59,11 @@ def every_reset_is_one_that_the_target_has(network: Network, target: Target) -> 
         fix = "take the nearest it has, a reset to zero in the step of the spike, and fine-tune shortly ("
         fix += "snnTorch: reset_mechanism='zero', reset_delay=False); or choose a target with programmable neurons"
         if reset.kind not in neuron.reset_kinds.value:
-            have = ", ".join(neuron.reset_kinds.value)
+            have = " and ".join(map(repr, neuron.reset_kinds.value))
             what = f"its reset is {reset.kind!r}; the neurons of {target.name} only do {have}"
             yield Finding("SD206", where, what, fix)
         elif reset.kind != "none" and reset.when not in neuron.reset_times.value:
-            have = ", ".join(neuron.reset_times.value)
+            have = " and ".join(map(repr, neuron.reset_times.value))
             what = f"its reset acts {reset.when!r}; the neurons of {target.name} only do {have}"
             yield Finding("SD206", where, what, fix)
         shifts = isinstance(rule, Rule)  # quantising shifts the membrane so that the reset is to zero
