@@ -7,6 +7,7 @@ The pool looks at spikes: its output spikes where one of its inputs does, and a 
 from __future__ import annotations
 
 from collections import OrderedDict
+from dataclasses import replace
 from pathlib import Path
 
 import snntorch as snn
@@ -25,9 +26,14 @@ FIRST = {"conv1": 3.0, "conv2": 2.3, "conv3": 1.6, "fc1": 1.6, "fc2": 5.0}
 
 
 def build(
-    beta: float = 0.95, threshold: float = 0.1, dropout: float = 0.0, slope: float = 2.0, reset: str = "zero"
+    beta: float = 0.95,
+    threshold: float = 0.1,
+    dropout: float = 0.0,
+    slope: float = 2.0,
+    reset: str = "zero",
+    classes: int = 10,
 ) -> nn.Sequential:
-    """(batch, 2, 34, 34) counts of events of one step -> (batch, 10) spikes.
+    """(batch, 2, 34, 34) or (batch, 2, 32, 32) counts of events of one step -> (batch, classes) spikes.
 
     Args:
         beta: decay of all membranes per step. threshold: of all neurons. dropout: before the last layer, 0: none.
@@ -48,7 +54,7 @@ def build(
     layers += [("flatten", nn.Flatten()), ("fc1", nn.Linear(64 * 4 * 4, 256)), ("lif4", leaky())]
     if dropout:
         layers.append(("dropout", nn.Dropout(dropout)))
-    layers += [("fc2", nn.Linear(256, 10)), ("out", leaky())]
+    layers += [("fc2", nn.Linear(256, classes)), ("out", leaky())]
     module = nn.Sequential(OrderedDict(layers))
     with torch.no_grad():
         for name, factor in FIRST.items():
@@ -67,8 +73,10 @@ def data(
     pixels: int = 0,
     drop: float = 0.0,
     damaged: str = "refuse",
+    kind: str = "nmnist",
+    cache: str = "",
 ) -> Data:
-    """Counts of events uint8 (steps, sample, 2, 34, 34).
+    """Counts of events uint8 (steps, sample, 2, 34, 34); of gestures (steps, sample, 2, 32, 32).
 
     Args:
         folder: recordings below <label>/, or a .zip of them; None: digits seen by a simulated camera.
@@ -76,13 +84,17 @@ def data(
         skip: pictures of MNIST that are left out, the first ones: recording 00001 of N-MNIST is of the first picture,
             so that those who are tested on the first recordings must not have seen the first pictures.
         samples, test: of the simulated training and test set. damaged: refuse or skip recordings that cannot be read.
+        kind: of the recordings: nmnist, or gestures: DVS Gesture, 4×4 pixels summed up, which has 11 classes.
+        cache: a folder that keeps the counts of recordings.
         pixels, drop: each training sample is another one in each epoch, see `train.augment.Augment`.
     """
     from snndeploy.train.datasets.event_data import nmnist, saccades
+    from snndeploy.train.datasets.gestures import dvs_gesture
 
     if simulated or folder is None:
         held = saccades(steps, folder, samples, test, skip)
+    elif kind == "gestures":
+        held = dvs_gesture(folder, steps, damaged=damaged, cache=cache or None)
     else:
-        held = nmnist(steps, folder, damaged=damaged)
-    augment = Augment(places=(pixels, pixels), drop=drop)
-    return Data(held.train, held.train_labels, held.test, held.test_labels, augment)
+        held = nmnist(steps, folder, damaged=damaged, cache=cache or None)
+    return replace(held, augment=Augment(places=(pixels, pixels), drop=drop))

@@ -19,16 +19,13 @@ MODEL = """
 import snntorch as snn
 from torch import nn
 from snndeploy.train.datasets.event_data import recorded
-from snndeploy.train.datasets.gestures import dvs_gesture
 
 TRAIN = {"epochs": 1, "batch": 4}
 
 def build(inputs=0, classes=2):
     return nn.Sequential(nn.Flatten(), nn.Linear(inputs, classes), snn.Leaky(0.9, init_hidden=True))
 
-def data(folder=None, width=0, height=0, damaged="refuse", cache="", gestures=False):
-    if gestures:
-        return dvs_gesture(folder, 4, factor=32, damaged=damaged, cache=cache or None)
+def data(folder=None, width=0, height=0, damaged="refuse", cache=""):
     return recorded(folder, 4, size=(width, height), test_share=0.34, damaged=damaged, cache=cache or None)
 """
 SIZES = {".bin": (34, 34), ".dat": (304, 240), ".aedat4": (346, 260)}
@@ -80,9 +77,9 @@ def test_a_folder_trains_and_a_damaged_file_is_named(tmp_path, capsys, ending):
 
 
 def test_gestures_of_a_folder_train(tmp_path, capsys):
-    (tmp_path / "mine.py").write_text(MODEL)
     ibm(tmp_path / "DvsGesture")
-    command = ["train", str(tmp_path / "mine.py"), "--data", str(tmp_path), "--set", "gestures=true", "--device", "cpu"]
-    command += ["--set", "inputs=32", "--set", "classes=11", "--out", str(tmp_path / "run"), "--json"]
-    assert cli.main(command) == 0
+    command = ["train", "nmnist_spiking_cnn", "--data", str(tmp_path), "--set", "kind=gestures", "--set", "classes=11"]
+    command += ["--set", "steps=3", "--set", f"cache={tmp_path / 'cache'}", "--epochs", "1", "--device", "cpu"]
+    assert cli.main([*command, "--out", str(tmp_path / "run"), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["epochs"] == 1
+    assert len(list((tmp_path / "cache").glob("gestures-*"))) == 1
