@@ -13,6 +13,7 @@ from collections import OrderedDict
 from pathlib import Path
 
 import snntorch as snn
+import torch
 from snntorch import surrogate
 from torch import nn
 
@@ -30,6 +31,7 @@ def build(
     reset: str = "subtract",
     reset_delay: bool = True,
     hidden: int = 512,
+    first: float = 1.0,
 ) -> nn.Sequential:
     """(batch, 1, 28, 28) numbers or spikes of one step -> (batch, 10) spikes.
 
@@ -39,6 +41,7 @@ def build(
         reset: what a spike does to the membrane, "subtract", "zero" (which Loihi 1 has) or "none".
         reset_delay: whether it does so one step later, as snnTorch has it where nothing is said.
         hidden: neurons of the layer before the last.
+        first: factor on torch's first weights, with which most neurons are silent and learn nothing for a while.
     """
     if pool not in POOLS:
         raise ValueError(f"pool {pool!r} is none of {', '.join(POOLS)}")
@@ -56,7 +59,11 @@ def build(
         layers += behind[::-1] if pool == "spikes" else behind
     layers += [("flatten", nn.Flatten()), ("fc1", nn.Linear(64 * 7 * 7, hidden)), ("lif3", leaky())]
     layers += [("fc2", nn.Linear(hidden, 10)), ("out", leaky())]
-    return nn.Sequential(OrderedDict(layers))
+    module = nn.Sequential(OrderedDict(layers))
+    with torch.no_grad():
+        for each in module.parameters():
+            each.mul_(first)
+    return module
 
 
 def data(
