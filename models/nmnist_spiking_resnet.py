@@ -78,7 +78,7 @@ class Residual(nn.Module):
         self.fc1, self.syn = nn.Linear(32 * 4 * 4, 128), synaptic()
         self.fc2, self.out = nn.Linear(128, 10), leaky()
         with torch.no_grad():
-            for each, factor in ((self.skip2, 1.0), (self.skip4, 1.0), (self.fc1, 1.0), (self.fc2, 5.0)):
+            for each, factor in ((self.skip2, 1.0), (self.skip4, 1.0), (self.fc1, 1.0), (self.fc2, 3.0)):
                 each.weight.mul_(factor * threshold)
 
     def forward(
@@ -109,7 +109,7 @@ def build(
     adapt: float = 0.5,
     slow: float = 0.9,
     dropout: float = 0.0,
-    slope: float = 5.0,
+    slope: float = 2.0,
     reset: str = "zero",
 ) -> Residual:
     """(batch, 2, 34, 34) counts of events of one step -> (batch, 10) spikes.
