@@ -1,0 +1,108 @@
+"""What it costs to pool as a chip can: `models/mnist_csnn.py` with each of its pools, trained alike, side by side.
+
+    for pool in analogue spikes average: snndeploy train models/mnist_csnn.py --data ../shared/data/mnist \\
+        --out runs/POOL --set pool=POOL --set steps=10 --test-every 50 [--accelerate | --no-capture]
+    python benchmarks/pools.py runs/analogue runs/spikes runs/average
+
+Accuracy is that of the run on all test pictures; spikes are counted in snnTorch's own loop, on the first `PICTURES` of
+them; cores are those that the integers (method adaptive, pixels as graded events of 8 bits) take on Loihi 2.
+"""
+
+from __future__ import annotations
+
+import sys
+from math import prod
+from pathlib import Path
+from typing import Any
+
+PICTURES, TARGET = 1000, "loihi2"
+DOCS = Path(__file__).resolve().parents[1] / "docs" / "pools.md"
+SAID = {
+    "analogue": "maximum before the neuron (as published)",
+    "spikes": "maximum of spikes, behind the neuron",
+    "average": "average before the neuron",
+}
+
+
+def row(run: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Numbers of a run, and how it was trained."""
+    import numpy as np
+    import snntorch
+    import torch
+    from snntorch import utils
+
+    from snndeploy import models
+    from snndeploy.conform.statistics import wilson
+    from snndeploy.train import record
+
+    known = record.read(run)
+    given = known["arguments"]
+    file = models.load("mnist_csnn")
+    data = file.data(Path(known["data"]), **models.chosen(given, file.data))
+    module = models.build("mnist_csnn", run / "best.pt", models.chosen(given, file.build))
+    layers = {name: each for name, each in module.named_children() if isinstance(each, snntorch.Leaky)}
+    spikes, shapes = dict.fromkeys(layers, 0.0), {}
+
+    def counted(name: str) -> Any:
+        def hook(layer: Any, arrived: Any, out: Any) -> None:
+            del layer, arrived
+            spikes[name] += float(out.sum())
+            shapes[name] = tuple(out.shape[1:])
+
+        return hook
+
+    for name, each in layers.items():
+        each.register_forward_hook(counted(name))
+    utils.reset(module)
+    with torch.no_grad():
+        for step in data.test[:, :PICTURES]:
+            module(torch.from_numpy(step.copy()))
+    accuracy = known["accuracy"]
+    low, high = wilson(round(accuracy * len(data.test_labels)), len(data.test_labels))
+    found = {
+        "pool": given["pool"],
+        "accuracy": f"{accuracy:.2%} ({low:.1%} to {high:.1%})",
+        "neurons": f"{sum(prod(each) for each in shapes.values()):,}",
+        "spikes": f"{sum(spikes.values()) / PICTURES:,.0f}",
+        "cores": cores(run, np.array(data.train[:, :64])),
+    }
+    return found, known
+
+
+def cores(run: Path, calibration: Any) -> str:
+    """On Loihi 2, or why there are none."""
+    import snndeploy as sd
+
+    if not (run / "best.nir").exists():
+        return "refused (SD302)"
+    network = sd.read(run / "best.nir")
+    return f"{len(sd.place(sd.quantize(network, TARGET, calibration, encoding='graded'), TARGET).cores):,}"
+
+
+def main(runs: list[str]) -> None:
+    rows = [row(Path(each)) for each in runs]
+    about = rows[0][1]
+    how = about["settings"]
+    lines = [
+        "# What pooling as a chip can costs",
+        "",
+        f"`models/mnist_csnn.py` on MNIST, {about['arguments']['steps']} steps, the picture itself in each; "
+        f"{how['epochs']} epoch of 60,000, batch {how['batch']}, {how['optimizer']}, learning rate {how['lr']:g}, "
+        f"{how['loss']}, seed {how['seed']}: alike but for the pool. Written by `benchmarks/pools.py`.",
+        "",
+        "| pool | accuracy, 10,000 test pictures (95 %) | neurons | spikes per picture | cores of Loihi 2 |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for each, _ in rows:
+        cells = (
+            f"`{each['pool']}`: {SAID[each['pool']]}",
+            *(each[k] for k in ("accuracy", "neurons", "spikes", "cores")),
+        )
+        lines.append(f"| {' | '.join(cells)} |")
+    lines += ["", f"Spikes are means over the first {PICTURES:,} test pictures.", ""]
+    DOCS.write_text("\n".join(lines), encoding="utf-8")
+    sys.stdout.write("\n".join(lines))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
