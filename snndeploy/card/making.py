@@ -79,6 +79,7 @@ def card(
     name: str | None = None,
     notes: Iterable[str] = (),
     nir: bool = True,
+    integers: bool = False,
     report: bool = False,
     command: str | None = None,
     progress: Progress | None = None,
@@ -118,7 +119,9 @@ def card(
     more, choice, checks, traced = _deployed(asked, network, held)
     numbers = about | more | describe.ending(asked.notes, known, asked.command, asked.seconds)
     numbers["limits"] = describe.limits(numbers)
-    files = write(where, numbers, text(numbers), network if nir else None)
+    networks = {".nir": network} if nir else {}
+    networks |= {f".{chip.name}.nir": choice.network} if integers else {}
+    files = write(where, numbers, text(numbers), networks)
     if report:
         files += (_report(asked, choice, held, where, own, traced),)
     return Card(own, numbers, text(numbers), network, choice.network, files, checks)
@@ -284,7 +287,7 @@ def _undeployable(asked: Asked, known: dict[str, Any], about: dict[str, Any], he
     numbers |= describe.ending(asked.notes, known, asked.command, asked.seconds)
     numbers["limits"] = describe.limits(numbers)
     said = text(numbers)
-    return Card(about["name"], numbers, said, None, None, write(where, numbers, said, None), True)
+    return Card(about["name"], numbers, said, None, None, write(where, numbers, said, {}), True)
 
 
 def _report(asked: Asked, choice: Choice, held: Samples, where: Path, name: str, plan: Any) -> Path:

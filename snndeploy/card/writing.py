@@ -32,14 +32,14 @@ def prepare(folder: Path, name: str) -> Path:
     return folder / name
 
 
-def write(where: Path, numbers: Mapping[str, Any], text: str, network: Network | None) -> tuple[Path, ...]:
-    """The card as `.json` and `.md`, and the float network as `.nir`. Raises SD802."""
+def write(where: Path, numbers: Mapping[str, Any], text: str, networks: Mapping[str, Network]) -> tuple[Path, ...]:
+    """The card as `.json` and `.md`, and networks by the ending of their file. Raises SD802."""
     from snndeploy.frontends.nir import write as write_nir
 
     files: tuple[Path, ...] = ()
-    if network is not None:
-        write_nir(network, _ending(where, ".nir"))
-        files += (_ending(where, ".nir"),)
+    for ending, network in networks.items():
+        write_nir(network, _ending(where, ending))
+        files += (_ending(where, ending),)
     content = {".json": json.dumps(numbers, indent=1, allow_nan=False) + "\n", ".md": text + "\n"}
     for ending, held in content.items():
         path = _ending(where, ending)

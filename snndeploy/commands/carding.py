@@ -30,6 +30,7 @@ def card(
     name: Annotated[str | None, typer.Option("--name", help="Of the files; that of the model file otherwise.")] = None,
     note: Annotated[list[str] | None, typer.Option("--note", help="A line that the card holds; repeated.")] = None,
     nir: Annotated[bool, typer.Option("--nir/--no-nir", help="Whether the float network is written too.")] = True,
+    integers: Annotated[bool, typer.Option("--integers", help="Write the integers too, as NAME.TARGET.nir.")] = False,
     report: Annotated[bool, typer.Option("--report", help="Write the HTML report too.")] = False,
     json: opt.Json = False,
 ) -> None:
@@ -53,6 +54,7 @@ def card(
             name=name,
             notes=note or (),
             nir=nir,
+            integers=integers,
             report=report,
             command=command_line(),
             progress=shown,

@@ -109,8 +109,8 @@ def card(folder: Path, target: str | Target = "loihi1", **settings: Any) -> Card
         settings: method: "cheapest", the cheapest that keeps 99 % of the float decisions on samples held back, "auto",
             or a method of `quantize`. encoding: as for `quantize`. samples: of the test split, None: all. lava: samples
             that Lava runs, 0: none. out: folder of the files, None: that of the run. name: of the files. notes: lines
-            that the card holds. nir, report: write the float network, and an HTML report. data: in place of the run's,
-            as for `train`. progress: called with (done, total, text).
+            that the card holds. nir, integers, report: write the float network, the integers, an HTML report. data: in
+            place of the run's, as for `train`. progress: called with (done, total, text).
 
     Returns:
         `.accuracy`, `.integer_accuracy`, `.kept`, `.numbers`, `.agrees`; print it to read it.
