@@ -221,8 +221,10 @@ CODES: dict[str, str] = {
     "SD883": "what was fetched is not the published file",
     "SD884": "an event lies beyond its sensor",
     "SD885": "a package that reads data is missing",
-    # cards
+    # cards and trained networks
     "SD896": "a run cannot be made into a card",
+    "SD897": "there is no such trained network",
+    "SD898": "a card cannot be read",
     # pictures
     "SD888": "a page cannot hold all activations",
     # bundles

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
+import json
 import os
 import sys
 import traceback
@@ -39,6 +40,54 @@ __path__ = [str(folder("models"))]
 def shipped() -> list[str]:
     """The shipped models."""
     return sorted(path.stem for path in folder("models").glob("*.py") if not path.stem.startswith("_"))
+
+
+TRAINED = "trained"
+PREFIX = f"{TRAINED}:"
+
+
+def trained() -> dict[str, Path]:
+    """The trained networks that are shipped, by name: their cards as `.json`; beside some the network as `.nir`."""
+    return {path.stem: path for path in sorted((folder("models") / TRAINED).glob("*.json"))}
+
+
+def card_of(path: Path) -> dict[str, Any]:
+    """Every number of a card. Raises SD898: it is damaged."""
+    try:
+        found = json.loads(path.read_text("utf-8"))
+        missing = [key for key in ("name", "model", "data", "training", "float", "target") if key not in found]
+        if missing:
+            raise ValueError(f"it lacks {', '.join(missing)}")
+    except (OSError, ValueError, TypeError) as problem:
+        raise error(
+            "SD898", str(path), f"it is no card ({short(problem)})", "snndeploy card RUN writes one"
+        ) from problem
+    return dict(found)
+
+
+def network_file(given: str | os.PathLike[str]) -> Path:
+    """The file that a name means: `trained:digits_csnn` is the shipped network of that name; all else is a path.
+
+    Raises:
+        SnnDeployError SD897: there is no such trained network, or it is too large to be shipped.
+    """
+    name = os.fspath(given)
+    if not name.startswith(PREFIX):
+        return Path(given)
+    known = trained()
+    path = folder("models") / TRAINED / f"{name.removeprefix(PREFIX)}.nir"
+    if path.is_file() and path.stem in known:
+        return path
+    have = ", ".join(f"{PREFIX}{each}" for each, card in known.items() if card.with_suffix(".nir").is_file())
+    what = "there is no such trained network"
+    if path.stem in known:
+        what = f"its card is {card_path(path.stem)}, and the network itself is not shipped: train it as the card says"
+    raise error("SD897", name, what, f"choose from {have}; or name a .nir file")
+
+
+def card_path(name: str) -> str:
+    """Where a shipped card is, as a reader of the repository finds it."""
+    return f"models/{TRAINED}/{name}.md"
 
 
 def load(name_or_path: str) -> ModuleType:

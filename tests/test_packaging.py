@@ -68,7 +68,12 @@ def test_the_wheel_holds_the_package_and_its_data(wheel):
     for path in (ROOT / "snndeploy").rglob("*"):
         if path.is_file() and "__pycache__" not in path.parts:
             assert path.relative_to(ROOT).as_posix() in names
-    for folder, ending in (("models", "py"), ("targets", "toml")):
+    for folder, ending in (
+        ("models", "py"),
+        ("models/trained", "json"),
+        ("models/trained", "nir"),
+        ("targets", "toml"),
+    ):
         data = list((ROOT / folder).glob(f"*.{ending}"))
         assert data
         assert {f"snndeploy/{folder}/{path.name}" for path in data} <= names

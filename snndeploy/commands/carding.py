@@ -1,4 +1,4 @@
-"""card: a trained run, the whole way to a chip."""
+"""card, models: a trained run, the whole way to a chip; and the models and trained networks that are shipped."""
 
 from __future__ import annotations
 
@@ -80,4 +80,12 @@ def _lines() -> Callable[..., None]:
     return tell
 
 
-COMMANDS = (card,)
+def models(json: opt.Json = False) -> None:
+    """List the models that are shipped, their data, and what their trained networks do."""
+    from snndeploy.report.models_table import shipped, terminal
+
+    found = shipped()
+    show({"models": found}, json, terminal(found))
+
+
+COMMANDS = (card, models)

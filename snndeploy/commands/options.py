@@ -12,12 +12,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from snndeploy.errors import error
+from snndeploy.models import network_file
 
 if TYPE_CHECKING:
     from snndeploy.network import Network
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, errors included.")]
-Model = Annotated[Path, typer.Argument(help="A .nir file.", show_default=False)]
+Model = Annotated[
+    Path,
+    typer.Argument(parser=network_file, help="A .nir file, or trained:NAME of `models`.", show_default=False),
+]
 Dt = Annotated[float | None, typer.Option("--dt", help="Seconds per step, for a file that does not say it.")]
 Reset = Annotated[str | None, typer.Option("--reset", help="What a spike does, for a file that does not say it.")]
 Delay = Annotated[

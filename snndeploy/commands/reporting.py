@@ -12,12 +12,18 @@ from snndeploy.commands.bundles import first_samples
 from snndeploy.commands.labels import labelled
 from snndeploy.commands.output import progress, say, show
 from snndeploy.errors import error
+from snndeploy.models import network_file
 
 
 @opt.reads
 def report(
     models: Annotated[
-        list[Path], typer.Argument(help="A .nir file, or two: the float network, and its integers.", show_default=False)
+        list[Path],
+        typer.Argument(
+            parser=network_file,
+            help="A .nir file, or two: the float network, and its integers.",
+            show_default=False,
+        ),
     ],
     data: Annotated[Path, typer.Option("--data", "--input", help=".npy or .npz, (time, batch, *shape).")],
     output: Annotated[Path, typer.Option("--output", "-o", help="The .html to write.")],

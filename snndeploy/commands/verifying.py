@@ -13,11 +13,19 @@ from snndeploy.commands import options as opt
 from snndeploy.commands.labels import labelled
 from snndeploy.commands.output import progress, say, show
 from snndeploy.errors import error
+from snndeploy.models import network_file
 
 
 @opt.reads
 def verify(
-    model: Annotated[Path, typer.Argument(help="A .nir file, or the .zip of a bundle.", show_default=False)],
+    model: Annotated[
+        Path,
+        typer.Argument(
+            parser=network_file,
+            help="A .nir file, trained:NAME, or the .zip of a bundle.",
+            show_default=False,
+        ),
+    ],
     data: Annotated[
         Path | None, typer.Option("--data", "--input", help=".npy or .npz, (time, batch, *shape); may hold labels.")
     ] = None,

@@ -21,6 +21,7 @@ from snndeploy.report import (
     hostile_table,
     instances_table,
     learning_tables,
+    models_table,
     placement_table,
     quantisation_tables,
 )
@@ -36,6 +37,7 @@ def tables() -> dict[str, str]:
         "refused": refused(),
         "engines": engines(),
         "lint": lint(),
+        "models": models_table.summary(),
         "methods": methods(),
         "encodings": encodings(),
         "measured encodings": encoding_tables.measured_encodings(),
@@ -125,6 +127,7 @@ def main(path: Path) -> None:
         (path, fill(path.read_text("utf-8"), tables())),
         (classes_table.MEASURED.with_suffix(".md"), classes_table.full()),
         (conformance_table.MEASURED.with_suffix(".md"), conformance_table.full()),
+        (models_table.DOCUMENT, models_table.full()),
     ):
         with replacing(target) as temporary:
             temporary.write_text(text, "utf-8")

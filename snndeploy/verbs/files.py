@@ -28,6 +28,7 @@ def read(
     """The network in a NIR file, or in an exchange file of lava-dl (.net); what the file is decides, not its name.
 
     Args:
+        path: of the file; "trained:digits_csnn" means the shipped network of that name (`snndeploy models`).
         dt: seconds per step; needed for files that snndeploy did not write.
         reset: what a spike does, for files that do not say so ("to-zero", "by-threshold", ...).
         delays: {(source, target): steps}, for loops over several neurons that can be read in several ways.
@@ -37,12 +38,14 @@ def read(
         ignore_block: read the plain fields of a file that snndeploy wrote, as any other reader does.
 
     Raises:
-        SnnDeployError SD4xx: the file is damaged, ambiguous, or holds something that the network cannot.
+        SnnDeployError SD4xx: the file is damaged, ambiguous, or holds something that the network cannot. SD897: there
+            is no such trained network.
     """
     from snndeploy.frontends.nir import read as read_nir
+    from snndeploy.models import network_file
 
     said = {"delays": delays, "kind": kind, "integrators": integrators, "unit": unit, "ignore_block": ignore_block}
-    return read_nir(path, dt=dt, reset=reset, **said)
+    return read_nir(network_file(path), dt=dt, reset=reset, **said)
 
 
 def write(network: Network, path: Path, style: str = "standard", for_: str | None = None) -> tuple[str, ...]:

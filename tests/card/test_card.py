@@ -1,0 +1,159 @@
+"""card: what it says where something is missing, differs, or cannot be deployed."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import snndeploy as sd
+from snndeploy import cli
+from snndeploy.conform import verify as comparing
+from snndeploy.errors import SnnDeployError
+
+MODEL = """
+import numpy as np
+import snntorch as snn
+from torch import nn
+from snndeploy.train.data import Data
+
+TRAIN = {"epochs": 3, "batch": 8, "lr": 0.02}
+
+def build(pool=False):
+    first = nn.Sequential(nn.Unflatten(1, (1, 8)), nn.MaxPool1d(2), nn.Flatten()) if pool else nn.Identity()
+    return nn.Sequential(nn.Linear(8, 8), first, snn.Leaky(0.75, init_hidden=True, reset_mechanism="zero"),
+        nn.Linear(4 if pool else 8, 4), snn.Leaky(0.5, init_hidden=True, reset_mechanism="zero"))
+
+def data(pool=False):
+    '''Four patterns under noise.'''
+    rng = np.random.default_rng(0)
+    labels = np.arange(96) % 4
+    x = (rng.random((6, 96, 8)) < 0.1 + 0.8 * np.repeat(np.eye(4)[labels], 2, axis=1)).astype(np.float32)
+    return Data(x[:, :64], labels[:64], x[:, 64:], labels[64:])
+"""
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """mine.py, and a run of it."""
+    folder = tmp_path_factory.mktemp("card")
+    (folder / "mine.py").write_text(MODEL)
+    assert cli.main(["train", f"{folder}/mine.py", "--out", f"{folder}/run", "--device", "cpu", "--json"]) == 0
+    return folder / "run"
+
+
+def card(run, *more) -> int:
+    return cli.main(["card", str(run), "--method", "adaptive", "--lava", "1", *map(str, more)])
+
+
+def test_numbers_are_those_of_the_verbs(run, tmp_path):
+    done = sd.card(run, "loihi1", out=tmp_path, lava=0, samples=20, integers=True, notes=["seen before"])
+    net, integers = sd.read(tmp_path / "mine.nir"), sd.read(tmp_path / "mine.loihi1.nir")
+    from snndeploy import models
+
+    data = models.load(str(run.parent / "mine.py")).data()
+    which = np.linspace(0, 31, 20).round().astype(int)
+    x, y = data.test[:, which], data.test_labels[which]
+    wanted, got = (sd.run(each, x).decisions() for each in (net, integers))
+    assert done.accuracy == float(np.mean(wanted == y))
+    assert done.integer_accuracy == float(np.mean(got == y))
+    assert done.kept == float(np.mean(wanted == got))
+    rates = {name: float(rows.mean()) for name, rows in sd.run(integers, x).spikes.items()}
+    assert done.numbers["integer"]["rates"] == pytest.approx(rates)
+    assert done.numbers["placement"]["cores"] == len(sd.place(integers, "loihi1").cores)
+    assert done.numbers["notes"] == ["seen before"]
+    assert "> seen before" in done.text
+    assert done.numbers["lava"] is None
+    assert "Lava was not asked" in done.numbers["limits"]
+    assert json.loads((tmp_path / "mine.json").read_text()) == json.loads(json.dumps(done.numbers))
+
+
+def test_the_test_split_chooses_nothing(run, tmp_path):
+    """Other test samples, the same integers."""
+    from snndeploy import models
+
+    own = models.load(str(run.parent / "mine.py")).data()
+    other = replace(own, test=1 - own.test)
+    a, b = (sd.card(run, out=tmp_path / str(k), lava=0, data=each) for k, each in enumerate((own, other)))
+    assert a.integers.with_(source=None) is not None
+    for p, q in zip(a.integers.projections, b.integers.projections, strict=True):
+        assert all(np.array_equal(m.weight, n.weight) for m, n in zip(p.maps, q.maps, strict=True) if m.weighted)
+    assert a.numbers["method"] == b.numbers["method"]
+    assert a.numbers["float"]["right"] != b.numbers["float"]["right"]
+
+
+def test_a_bit_that_lava_gives_otherwise_ends_with_1(run, tmp_path, monkeypatch, capsys):
+    real = comparing.run
+
+    def faulty(network, inputs, name, record):
+        trace = real(network, inputs, name, record)
+        if name != "lava" or network.form != "integer":
+            return trace
+        population = network.outputs[0]
+        v = trace.v[population].copy()
+        v[-1, 0, 0] += 1
+        return replace(trace, v={**trace.v, population: v})
+
+    monkeypatch.setattr(comparing, "run", faulty)
+    assert card(run, "--out", tmp_path) == 1
+    found = json.loads((tmp_path / "mine.json").read_text())
+    assert found["lava"]["differing"] == 1
+    assert found["lava"]["identical"] is False
+    assert any("engines differ" in each for each in found["limits"])
+    assert "**1 differ**" in capsys.readouterr().out
+
+
+def test_a_module_that_cannot_be_deployed_has_its_accuracy_and_the_reason(run, tmp_path, capsys):
+    file, out = run.parent / "mine.py", tmp_path / "run"
+    assert cli.main(["train", str(file), "--out", str(out), "--set", "pool=true", "--no-capture", "--json"]) == 0
+    trained = json.loads(capsys.readouterr().out)
+    assert card(out, "--name", "pooled", "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["float"]["accuracy"] == pytest.approx(trained["accuracy"])
+    assert "integer" not in found
+    assert any("maximum" in each or "MaxPool1d" in each for each in found["why_not"])
+    assert any(each.startswith("it cannot be deployed: ") for each in found["limits"])
+    assert sorted(path.name for path in out.glob("pooled*")) == ["pooled.json", "pooled.md"]
+
+
+def test_no_network_is_written_where_none_is_wanted(run, tmp_path):
+    assert card(run, "--out", tmp_path, "--no-nir") == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mine.json", "mine.md"]
+
+
+def test_what_is_asked_for_wrongly_is_named(run, tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    for more, said in (
+        (["--method", "nothing"], "SD609"),
+        (["--target", "loihi9"], "SD201"),
+        (["--samples", "0"], "SD896"),
+        (["--name", "../x"], "SD896"),
+        (["--out", f"{tmp_path}/file"], "SD802"),
+        (["--data", f"{tmp_path}/nowhere"], "SD804"),
+    ):
+        assert card(run, *more) == 2
+        assert said in capsys.readouterr().err
+    assert card(tmp_path) == 2
+    assert "SD801" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_network_that_the_target_cannot_hold_is_refused(tmp_path):
+    (tmp_path / "mine.py").write_text(MODEL.replace('"zero"', '"subtract"'))
+    sd.train(str(tmp_path / "mine.py"), out=tmp_path / "run", epochs=1)
+    with pytest.raises(SnnDeployError, match="SD604|SD206"):
+        sd.card(tmp_path / "run", "loihi1", lava=0)
+    assert not list((tmp_path / "run").glob("mine.*"))
+
+
+def test_paths_are_seen_from_where_the_command_ran(tmp_path, monkeypatch):
+    from snndeploy.card import describe
+
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    assert describe.shown("models/a.py") == "models/a.py"
+    assert describe.shown(tmp_path / "data") == "../data"
+    assert describe.shown(Path("/somewhere/else/data")) == ".../data"
+    said = describe.command(f"snndeploy train a.py --data {tmp_path}/data --x={tmp_path}/here/y --note 'a b'")
+    assert said == "snndeploy train a.py --data ../data --x=y --note 'a b'"
