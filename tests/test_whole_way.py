@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from inspect import Parameter, signature
 from pathlib import Path
 
 import nir
@@ -48,10 +49,19 @@ SHORT = {
     ),
     "mnist_rate_norse": Short({"hidden": 64, "steps": 8}, ("--epochs", "2"), better_than=30),
     "nmnist_spiking_cnn": Short(
-        {"steps": 8, "samples": 64},
+        {"steps": 8, "samples": 64, "test": 16},
         ("--epochs", "1"),
-        ("--target", "loihi2", "--samples", "16", "--lava", "1", "--method", "adaptive"),
+        ("--target", "loihi2", "--lava", "1", "--method", "adaptive"),
         written=False,
+    ),
+    "nmnist_spiking_resnet": Short(
+        {"steps": 6, "samples": 64, "test": 8},
+        ("--epochs", "1"),
+        ("--target", "loihi2", "--lava", "1", "--method", "adaptive"),
+        written=False,
+    ),
+    "stdp_population": Short(
+        {"steps": 20, "samples": 300}, ("--epochs", "1"), ("--target", "loihi1", "--method", "adaptive"), better_than=15
     ),
     "nmnist_norse": Short(
         {"steps": 8, "samples": 64, "test": 16, "channels": 4, "wide": 8},
@@ -130,16 +140,18 @@ def decided_by(module, x):
     """The class with most spikes, by the framework's own loop; x: (time, sample, *shape)."""
     from snntorch import utils
 
+    named = [n for n, each in signature(module.forward).parameters.items() if each.kind is Parameter.KEYWORD_ONLY]
     state, total = None, 0
+    utils.reset(module)
     with torch.no_grad():
-        if hasattr(module, "forward_state") or "norse" in type(module).__module__:
-            for each in x:
+        for each in x:
+            if "norse" in type(module).__module__:
                 out, state = module(each, state)
-                total = total + out
-        else:
-            utils.reset(module)
-            for each in x:
-                total = total + module(each)
+            elif named:
+                out, *state = module(each, **dict(zip(named, state or (), strict=False)))
+            else:
+                out = module(each)
+            total = total + out
     return total.flatten(1).argmax(dim=1).numpy()
 
 

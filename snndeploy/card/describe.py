@@ -177,9 +177,9 @@ def _of_integers(numbers: Mapping[str, Any]) -> Iterable[str]:
         yield "Lava was not asked"
     elif numbers["lava"]["float"] is None:
         yield "Lava in floating point was not asked: it would take too long for a network of this size"
-    for name, count in integer["silent"].items():
-        if count:
-            yield f"{count:,} neurons of {name!r} never spike in the test samples"
+    silent = [f"{count:,} of {name!r}" for name, count in integer["silent"].items() if count]
+    if silent:
+        yield f"neurons of the integers that never spike in the test samples: {', '.join(silent)}"
 
 
 def why_not(module: Any, record: Mapping[str, Any], held: Samples) -> list[str]:

@@ -52,6 +52,7 @@ def train(
     model: str | Path | None = None,
     arguments: Mapping[str, Any] | None = None,
     tensorboard: bool = False,
+    log: str | Path | None = None,
     progress: Progress | None = None,
     each_epoch: EachEpoch | None = None,
     **named: Any,
@@ -91,7 +92,7 @@ def train(
     if "progress" in taken:
         given["progress"] = progress or (lambda done, of, text: None)
     folder = None if out is None else Path(out)
-    lock, logs = _open(folder, tensorboard)
+    lock, logs = _open(folder, None if log is None else Path(log), tensorboard)
     try:
         (x,) = inputs.values()
         for said in learn(module, x.numpy(), labels.numpy(), **given):
@@ -153,23 +154,26 @@ def _settings(learn: Learn, named: Mapping[str, Any], resume: Any) -> Settings:
     return settings(None, {**named, "device": "cpu"})
 
 
-def _open(folder: Path | None, tensorboard: bool) -> tuple[IO[str] | None, Logs | None]:
+def _open(folder: Path | None, log: Path | None, tensorboard: bool) -> tuple[IO[str] | None, Logs | None]:
     """The folder's lock and logs. Raises SD802: it cannot be made. SD842: it holds a run."""
     if folder is None:
+        if log is not None:
+            what = "there is no folder of a run, and nothing is written"
+            raise error("SD807", "log", what, "out='runs/a' (--out)")
         return None, None
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as problem:
-        raise error(
-            "SD802", str(folder), f"the folder cannot be made ({short(problem)})", "choose another"
-        ) from problem
+    for each in (folder, log or folder):
+        try:
+            each.mkdir(parents=True, exist_ok=True)
+        except OSError as problem:
+            what = f"the folder cannot be made ({short(problem)})"
+            raise error("SD802", str(each), what, "choose another") from problem
     lock = hold(folder)
     held = [name for name in (checkpoint.LAST, "best.pt", *FILES) if (folder / name).exists()]
     if held:
         lock.close()
         raise error("SD842", str(folder), f"it holds a run already ({held[0]})", "name another folder")
     try:
-        return lock, Logs(folder, {EPOCHS: 0}, tensorboard)
+        return lock, Logs(log or folder, {EPOCHS: 0}, tensorboard)
     except BaseException:
         lock.close()
         raise
