@@ -135,3 +135,12 @@ def test_samples_that_change_every_epoch_are_refused(file):
     x, y = models.load(str(file)).data()
     with pytest.raises(SnnDeployError, match="SD891.*gets them once"):
         sd.train(str(file), Data(x, y, x, y, Augment(time=1)))
+
+
+def test_rows_go_to_the_folder_of_logs(file, tmp_path, capsys):
+    given = ["--out", str(tmp_path / "run"), "--log", str(tmp_path / "log"), "--epochs", "2", "--json"]
+    assert cli.main(["train", str(file), *given]) == 0
+    assert len((tmp_path / "log" / "epochs.csv").read_text().splitlines()) == 3
+    assert not (tmp_path / "run" / "epochs.csv").exists()
+    with pytest.raises(SnnDeployError, match="SD807 log"):
+        sd.train(str(file), log=tmp_path / "other")
