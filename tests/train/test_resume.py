@@ -252,9 +252,9 @@ def test_files_of_somebody_else_are_left_alone(tmp_path):
 
 
 def test_a_second_run_keeps_out(tmp_path):
-    from snndeploy.train.run import _hold
+    from snndeploy.train.run import hold
 
-    with _hold(tmp_path), pytest.raises(SnnDeployError, match="SD822 .*another run is at work"):
+    with hold(tmp_path), pytest.raises(SnnDeployError, match="SD822 .*another run is at work"):
         train(small(), four(), out=tmp_path, epochs=1)
 
 
