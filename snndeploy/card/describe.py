@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Iterable, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 __all__ = ["data", "ending", "limits", "model", "name_of", "network", "settings_of", "shown", "training", "why_not"]
 # a path that leads farther up is somebody's own, and no reader can follow it
 UPWARDS = 2
+# runs before a run that are looked at
+EARLIER = 8
 
 
 def shown(path: Any) -> str:
@@ -37,7 +40,9 @@ def shown(path: Any) -> str:
 
 
 def command(words: str) -> str:
-    """A command without absolute paths."""
+    """A command without absolute paths; a call in Python stays as it is."""
+    if not words.startswith("snndeploy "):
+        return words
 
     def plain(word: str) -> str:
         name, equals, value = word.partition("=")
@@ -116,15 +121,41 @@ def training(record: Mapping[str, Any]) -> dict[str, Any]:
     whole = sessions[0]["first_epoch"] == 0
     seconds = round(sum(each["seconds"] for each in sessions), 2)
     machines = {"machine": record["machine"], "versions": record["versions"]}
+    about["model_changed"] = changed(record)
+    about["weights"] = None if record.get("weights") is None else shown(record["weights"])
+    earlier = [each["seconds"] for run in before(record) for each in run["sessions"]]
+    about["seconds_before"] = round(sum(earlier), 2)
     return {**about, "sessions": sessions, "seconds": seconds, "seconds_are_whole": whole, **machines}
 
 
 def ending(notes: Iterable[str], record: Mapping[str, Any], said: str, seconds: Mapping[str, float]) -> dict[str, Any]:
     """What stands at the end: notes, the commands that made it, times, machine and releases."""
-    commands = [command(each["command"]) for each in record["sessions"] if each["command"]]
-    commands = commands or [_trained(record)]
+    commands = [_commands(each) for each in (*before(record), record)]
     how = {"machine": machine(), "versions": versions()}
-    return {"notes": list(notes), "commands": [*commands, command(said)], "seconds": dict(seconds), **how}
+    return {
+        "notes": list(notes),
+        "commands": [*chain.from_iterable(commands), command(said)],
+        "seconds": dict(seconds),
+        **how,
+    }
+
+
+def before(record: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The runs from whose weights this one began, the first one first; those whose record is there."""
+    from snndeploy.train import record as records
+
+    found: list[dict[str, Any]] = []
+    while record.get("weights") and len(found) < EARLIER:
+        folder = Path(record["weights"]).parent
+        if not (folder / records.FILE).is_file():
+            break
+        record = records.read(folder)
+        found.insert(0, dict(record))
+    return found
+
+
+def _commands(record: Mapping[str, Any]) -> list[str]:
+    return [command(each["command"]) for each in record["sessions"] if each["command"]] or [_trained(record)]
 
 
 def _trained(record: Mapping[str, Any]) -> str:
@@ -137,9 +168,21 @@ def _trained(record: Mapping[str, Any]) -> str:
     return f"snndeploy.train({', '.join(words)})"
 
 
+def changed(record: Mapping[str, Any]) -> bool:
+    """Whether the model file is no longer the one that was trained."""
+    given = record["model"]
+    if given is None or record.get("model_sha256") is None:
+        return False
+    from snndeploy.train.fingerprints import of_file
+
+    return of_file(str(models.load(_file(given)).__file__)) != str(record["model_sha256"])
+
+
 def limits(numbers: Mapping[str, Any]) -> list[str]:
     """What a reader must know beside the numbers, the gravest first."""
     found = list(_of_integers(numbers))
+    if numbers["training"]["model_changed"]:
+        found.append("the model file was changed after the training, of which the commands below tell")
     held = numbers["data"]
     if held["measured"] < held["test"]:
         found.append(f"measured on {held['measured']:,} of {held['test']:,} test samples, evenly spaced")

@@ -152,7 +152,10 @@ def _training(about: Numbers) -> str:
     machine = about["machine"]
     seconds = f"{about['seconds']:,.0f} s on {about['device']} of {machine['cores']} cores ({machine['cpu']})"
     proof = f"\n\nModule and network agree, {about['proof']}." if about["proof"] else ""
-    return f"{best}{held}; {said}; {seconds}.{own}{proof}"
+    began = ""
+    if about["weights"] is not None:
+        began = f" It began with the weights in `{about['weights']}`, which took {about['seconds_before']:,.0f} s."
+    return f"{best}{held}; {said}; {seconds}.{began}{own}{proof}"
 
 
 def _integers(numbers: Numbers) -> str:

@@ -117,7 +117,11 @@ def _row(card: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _data(card: Mapping[str, Any]) -> str:
     held = card["data"]
-    return str(held["what"]).rstrip(".") if held["embedded"] else f"`{held['given']}`"
+    if held["embedded"]:
+        return str(held["what"]).rstrip(".")
+    own = models.arguments(getattr(models.load(Path(card["model"]).stem), "data", None))
+    said = ", ".join(f"{name} = {value}" for name, value in card["arguments"].items() if name in own)
+    return f"`{held['given']}`" + (f" ({said})" if said else "")
 
 
 def _span(ends: Mapping[str, Any]) -> str:

@@ -147,6 +147,38 @@ def test_a_network_that_the_target_cannot_hold_is_refused(tmp_path):
     assert not list((tmp_path / "run").glob("mine.*"))
 
 
+def test_a_model_file_that_was_changed_since_is_said_to_be(run, tmp_path):
+    (tmp_path / "again.py").write_text(MODEL)
+    sd.train(str(tmp_path / "again.py"), out=tmp_path / "run", epochs=1)
+    said = "the model file was changed after the training"
+    before = sd.card(tmp_path / "run", lava=0).numbers["limits"]
+    (tmp_path / "again.py").write_text(MODEL + "# more")
+    after = sd.card(tmp_path / "run", lava=0).numbers["limits"]
+    assert [any(each.startswith(said) for each in limits) for limits in (before, after)] == [False, True]
+
+
+def test_runs_that_a_run_began_with_are_told_of(run, tmp_path):
+    given = ["--weights", str(run / "best.pt"), "--out", str(tmp_path / "run"), "--epochs", "1", "--seed", "7"]
+    assert cli.main(["train", str(run.parent / "mine.py"), *given]) == 0
+    done = sd.card(tmp_path / "run", lava=0)
+    first, second, last = done.numbers["commands"]
+    assert "--seed 7" in second
+    assert "--seed 7" not in first
+    assert first.startswith("snndeploy train ")
+    assert last.startswith("snndeploy.card(")
+    assert done.numbers["training"]["seconds_before"] > 0
+    assert "It began with the weights" in done.text
+
+
+def test_the_front_matter_is_yaml(run, tmp_path):
+    yaml = pytest.importorskip("yaml")
+    text = sd.card(run, out=tmp_path, lava=0).text
+    head = yaml.safe_load(text.split("---")[1])
+    (result,) = head["model-index"][0]["results"]
+    assert head["model-index"][0]["name"] == "mine"
+    assert {each["name"] for each in result["metrics"]} == {"float accuracy", "integer accuracy", "decisions kept"}
+
+
 def test_paths_are_seen_from_where_the_command_ran(tmp_path, monkeypatch):
     from snndeploy.card import describe
 
