@@ -42,7 +42,7 @@ def build(
     neurons: int = 100,
     classes: int = 10,
     tau_syn: float = 4e-3,
-    tau_mem: float = 5e-3,
+    tau_mem: float = 4e-3,
     rest: int = 1,
 ) -> SequentialState:
     """(batch, inputs) spikes of one step and the state -> (batch, classes) spikes and the state.
@@ -67,7 +67,7 @@ def data(
     folder: Path | None = None,
     kind: str = "mnist",
     curves: int = 3,
-    steps: int = 40,
+    steps: int = 80,
     rate: float = 0.8,
     samples: int | None = None,
     draw: int = 0,
@@ -113,18 +113,32 @@ def coded(x: Array, curves: int, steps: int, rate: float, seed: int) -> Array:
     return poisson_code(rates.reshape(len(x), -1), steps, seed, rate).astype(np.uint8)
 
 
+def decoded(spikes: Array, curves: int, rate: float, shape: tuple[int, ...]) -> Array:
+    """What `coded` coded, read back from the spike counts, (sample, *shape).
+
+    Of one neuron its rate; of a population the brightness, of 256, whose curves are nearest to the rates (the mean of
+    preferred values would lie off at the ends of the range).
+    """
+    seen = spikes.mean(axis=0, dtype=np.float64).reshape(-1, curves) / rate
+    if curves == 1:
+        return seen.reshape(-1, *shape)
+    levels = np.linspace(0, 1, 256)
+    wanted = population_code(levels, curves)
+    return levels[((wanted**2).sum(axis=1) - 2 * seen @ wanted.T).argmin(axis=1)].reshape(-1, *shape)
+
+
 def learn(
     module: SequentialState,
     x: Array,
     labels: Array,
     epochs: int = 10,
     seed: int = 0,
-    attraction: float = 0.08,
+    attraction: float = 0.04,
     weakening: float = 0.3,
     tau: float = 5.0,
     threshold: float = 0.6,
-    rise: float = 0.0045,
-    wanted: float = 4.0,
+    rise: float = 0.0025,
+    wanted: float = 8.0,
     inhibition: float = 1.5,
     feedforward: float = 0.7,
     progress: Callable[[int, int, str], None] = lambda done, of, text: None,
