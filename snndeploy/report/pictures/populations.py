@@ -114,7 +114,7 @@ def stdp_window(rule: PairSTDP, longest: int = 40) -> Any:
     """Δw against Δt: the closed form, and what two spikes in a simulation do."""
     distances = np.arange(-longest, longest + 1)
     moved = []
-    for d in distances:
+    for d in map(int, distances):
         pre, post = np.zeros((longest + 1, 1)), np.zeros((longest + 1, 1))
         pre[max(0, -d)], post[max(0, d)] = 1, 1
         free = PairSTDP(rule.a_plus, rule.a_minus, rule.tau_plus, rule.tau_minus, low=-np.inf, high=np.inf)
