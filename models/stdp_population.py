@@ -121,10 +121,11 @@ def decoded(spikes: Array, curves: int, rate: float, shape: tuple[int, ...]) -> 
     """
     seen = spikes.mean(axis=0, dtype=np.float64).reshape(-1, curves) / rate
     if curves == 1:
-        return seen.reshape(-1, *shape)
+        return np.asarray(seen.reshape(-1, *shape))
     levels = np.linspace(0, 1, 256)
     wanted = population_code(levels, curves)
-    return levels[((wanted**2).sum(axis=1) - 2 * seen @ wanted.T).argmin(axis=1)].reshape(-1, *shape)
+    nearest = ((wanted**2).sum(axis=1) - 2 * seen @ wanted.T).argmin(axis=1)
+    return np.asarray(levels[nearest].reshape(-1, *shape))
 
 
 def learn(
