@@ -71,7 +71,7 @@ def _body(numbers: Numbers) -> Iterator[str]:
         yield "## Architecture"
         yield _network(numbers["network"])
     yield "## Data"
-    yield _data(numbers["data"])
+    yield _data(numbers["data"], "integer" in numbers)
     yield "## Training"
     yield _training(numbers["training"])
     if "integer" in numbers:
@@ -125,16 +125,17 @@ def _network(about: Numbers) -> str:
     return f"{parts}\n\n{said}; the class is decided by {about['decision']}."
 
 
-def _data(held: Numbers) -> str:
+def _data(held: Numbers, chosen: bool) -> str:
+    """chosen: whether integers were."""
     given = held["given"]
     where = f"`{given}`" if isinstance(given, str) else "embedded in the package" if given is None else str(given)
     validation = "none held back" if held["validation"] is None else f"{held['validation']:,} held back"
     counts = f"{held['train']:,} to train with, {validation}, {held['test']:,} to test with"
-    chosen = held["selection"]
+    by = held["selection"]
+    how = f" How the integers are made was chosen on {by['samples']:,} samples: {by['from']}." if chosen else ""
     return (
         f"{held['what'].rstrip('.')}; {where}; {held['steps']} steps, {held['classes']} classes; {counts}. "
-        f"Measured on {held['measured']:,} of the test samples. How the integers are made was chosen on "
-        f"{chosen['samples']:,} samples: {chosen['from']}."
+        f"Measured on {held['measured']:,} of the test samples.{how}"
     )
 
 
