@@ -75,5 +75,5 @@ def tiles(values: Array) -> tuple[Array, str]:
 def matrix(values: Array) -> tuple[Array, str]:
     """A matrix (out, in), of a large one every n-th row and column."""
     step = [-(-n // MOST_SIDE) for n in values.shape]
-    thin = "" if max(step) == 1 else f", every {step[0]}th row and {step[1]}th column"
+    thin = "" if max(step) == 1 else f", one row in {step[0]} and one column in {step[1]}"
     return values[:: step[0], :: step[1]], f"{values.shape[0]:,} × {values.shape[1]:,}{thin}"
