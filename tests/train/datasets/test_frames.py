@@ -155,7 +155,6 @@ def test_simulated_saccades_send_what_the_recorded_ones_of_the_same_digits_do():
         pytest.skip("../shared/data/mnist is not here")
     read = read_folder(SHARED / "nmnist" / "nmnist_train_1000.zip", "Train", (34, 34))
     theirs = {int(Path(each.where).stem): each for each in read.events}
-    # not those that corners, speed and threshold were chosen with
     numbers = sorted(theirs)[-100:]
     real = counts([theirs[number] for number in numbers], 25).astype(float)
     ours = saccades(25, SHARED / "mnist", train=100, test=1, skip=900).train.astype(float)
