@@ -54,7 +54,7 @@ def curves(runs: Sequence[str | Path]) -> Any:
     for panel, axis in axes.items():
         axis.set_title(panel, fontsize=9)
         axis.set_xlabel("updates" if panel == TESTED else "epoch", fontsize=9)
-        axis.xaxis.get_major_locator().set_params(integer=True)
+        axis.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
         bare(axis)
     if len(runs) > 1:
         axes["loss"].legend(fontsize=7, frameon=False)
