@@ -61,7 +61,10 @@ SHORT = {
         written=False,
     ),
     "stdp_population": Short(
-        {"steps": 20, "samples": 300}, ("--epochs", "1"), ("--target", "loihi1", "--method", "adaptive"), better_than=15
+        {"steps": 40, "samples": 300, "wanted": 4.0, "attraction": 0.08, "rise": 0.005},
+        ("--epochs", "2"),
+        ("--target", "loihi1", "--method", "adaptive"),
+        better_than=30,
     ),
     "nmnist_norse": Short(
         {"steps": 8, "samples": 64, "test": 16, "channels": 4, "wide": 8},
