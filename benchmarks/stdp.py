@@ -161,7 +161,7 @@ def main(runs: list[Path]) -> None:
         "* With an epoch of several steps each neuron keeps the time of its last spike in it alone.",
         "* Lava writes a constant as a whole number times a power of two: 0.02 becomes 2^-6, 0.024 becomes 2^-5.",
         "* The fixed-point model calls itself approximate: traces have 7 bits and are rounded at random in each decay,",
-        "  weights have 8 bits and are rounded at random in each update. Its distance hardly grows with the step of a weight.",
+        "  weights have 8 bits and are rounded at random in each update. The distance hardly grows with a pair's step.",
         "",
         "![Δw against Δt](stdp/window.png)",
         "",
