@@ -4,9 +4,8 @@
         --run "LIF 128, 256=runs/speech-0" --run "LIF 128, 256=runs/speech-1" --run "recurrent 128=runs/speech-r-0"
 
 A run is a folder that `snndeploy train models/shd_recurrent.py` made; several of one name are its seeds. The MLP and
-the CNN are trained here, with the same augmentation, on the 600 training samples; their settings were chosen on samples
-of these that were held back. All are scored once on the 300 samples of the official test split. Writes
-docs/shd_baselines.json, .md and .png.
+the CNN are trained here, with the same augmentation, on the 600 training samples, with usual settings that were not
+searched for. All are scored on the 300 samples of the official test split. Writes docs/shd_baselines.json, .md, .png.
 
 Operations per sample: of the MLP and the CNN all products of weights and activations (MAC), and those where the
 activation is not 0; of the spiking networks a spike times the weights that it is added through (one addition each).
@@ -292,7 +291,9 @@ Free Spoken Digit Dataset through the cochlea model, {samples["train"]} samples 
 official test split to score. Mean over the seeds (lowest to highest), Wilson's 95 % interval of the mean on the test
 samples. An addition is one spike through one weight; a MAC is one product of a weight and an activation. *Decided by*:
 steps of 10 ms after which the accuracy stays within a point of that at the end; the spiking networks count spikes so
-far, the others see the bins so far. CPU: median of one sample, one thread. Written by `benchmarks/shd_baselines.py`.
+far, the others see the bins so far. CPU: median of one sample, one thread, beside other programs: the times compare
+with each other. The MLP and the CNN have usual settings, which were not searched for. Written by
+`benchmarks/shd_baselines.py`.
 
 ![accuracy against the time of the decision](shd_baselines.png)
 
