@@ -104,6 +104,7 @@ def _row(card: Mapping[str, Any]) -> tuple[str, ...]:
         if figure.goal is not None and ours["accuracy"] < figure.goal:
             goal = f"**{goal}: missed**"
         wanted = ("" if figure.published is None else f"{figure.published:.1%}", goal)
+    data = f"{data} ({ours['samples']:,})"
     first = (name, data, f"{ours['accuracy']:.2%} ({low:.1%} to {high:.1%})", *wanted)
     if "integer" not in card:
         return (*first, "cannot be deployed", "", "", "", "", "")
