@@ -1,8 +1,8 @@
 """What it costs to pool as a chip can: `models/mnist_csnn.py` with each of its pools, trained alike, side by side.
 
-    for pool in analogue spikes average: snndeploy train models/mnist_csnn.py --data ../shared/data/mnist \\
-        --out runs/POOL --set pool=POOL --set steps=10 --test-every 50 [--accelerate | --no-capture]
-    python benchmarks/pools.py runs/analogue runs/spikes runs/average
+    for each POOL of analogue, spikes, average: snndeploy train models/mnist_csnn.py --data ../shared/data/mnist \\
+        --out runs/mnist_csnn_POOL --set pool=POOL --set steps=10 --test-every 50 [--accelerate | --no-capture]
+    python benchmarks/pools.py runs/mnist_csnn_analogue runs/mnist_csnn_spikes runs/mnist_csnn_average
 
 Accuracy is that of the run on all test pictures; spikes are counted in snnTorch's own loop, on the first `PICTURES` of
 them; cores are those that the integers (method adaptive, pixels as graded events of 8 bits) take on Loihi 2.
@@ -79,8 +79,24 @@ def cores(run: Path, calibration: Any) -> str:
     return f"{len(sd.place(sd.quantize(network, TARGET, calibration, encoding='graded'), TARGET).cores):,}"
 
 
+def looks(runs: list[Path]) -> list[str]:
+    """A table of what each run saw of the test pictures on the way; of a run that was stopped, as far as it came."""
+    import csv
+
+    seen = []
+    for each in runs:
+        with (each / "tests.csv").open(newline="") as file:
+            seen.append({int(line["step"]): float(line["accuracy"]) for line in csv.DictReader(file)})
+    names = [f"`{each.name.rpartition('_')[2]}`" for each in runs]
+    lines = ["| updates |" + "".join(f" {name} |" for name in names), "| --- |" + " --- |" * len(names)]
+    for step in sorted(set().union(*seen)):
+        lines.append(f"| {step} |" + "".join(f" {each[step]:.1%} |" if step in each else "  |" for each in seen))
+    return lines
+
+
 def main(runs: list[str]) -> None:
-    rows = [row(Path(each)) for each in runs]
+    paths = [Path(each) for each in runs]
+    rows = [row(each) for each in paths if (each / "run.json").exists()]
     about = rows[0][1]
     how = about["settings"]
     lines = [
@@ -99,7 +115,10 @@ def main(runs: list[str]) -> None:
             *(each[k] for k in ("accuracy", "neurons", "spikes", "cores")),
         )
         lines.append(f"| {' | '.join(cells)} |")
-    lines += ["", f"Spikes are means over the first {PICTURES:,} test pictures.", ""]
+    lines += ["", f"Spikes are means over the first {PICTURES:,} test pictures."]
+    stopped = [each.name.rpartition("_")[2] for each in paths if not (each / "run.json").exists()]
+    lines += [f"`{each}` was stopped before its end: not measured." for each in stopped]
+    lines += ["", "On the way, on the first 1,024 test pictures (nothing is chosen by them):", "", *looks(paths), ""]
     DOCS.write_text("\n".join(lines), encoding="utf-8")
     sys.stdout.write("\n".join(lines))
 
