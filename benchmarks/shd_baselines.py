@@ -291,8 +291,8 @@ Free Spoken Digit Dataset through the cochlea model, {samples["train"]} samples 
 official test split to score. Mean over the seeds (lowest to highest), Wilson's 95 % interval of the mean on the test
 samples. An addition is one spike through one weight; a MAC is one product of a weight and an activation. *Decided by*:
 steps of 10 ms after which the accuracy stays within a point of that at the end; the spiking networks count spikes so
-far, the others see the bins so far. CPU: median of one sample, one thread, beside other programs: the times compare
-with each other. The MLP and the CNN have usual settings, which were not searched for. Written by
+far, the others see the bins so far. CPU: median of one sample, one thread, beside other programs and
+not all in one run: roughly. The MLP and the CNN have usual settings, which were not searched for. Written by
 `benchmarks/shd_baselines.py`.
 
 ![accuracy against the time of the decision](shd_baselines.png)
