@@ -17,24 +17,20 @@ import torch
 
 import snndeploy as sd
 from snndeploy import cli, models
-from snndeploy.card.samples import samples_of, sources_of
 from snndeploy.conform.statistics import wilson
 from snndeploy.network.arrays import equal
-from snndeploy.train import record
 
 
 @dataclass(frozen=True)
 class Short:
     """Attributes:
     arguments: of build() and data(). train, card: options of the commands; those of card name the target.
-    written: whether the integers go through a file; a max-pool there is a dense matrix, of 684 MB in `nmnist_*`.
     better_than: the least accuracy, in per cent; a short training shows that something is learned.
     """
 
     arguments: dict[str, object]
     train: tuple[str, ...] = ()
     card: tuple[str, ...] = ("--target", "loihi1")
-    written: bool = True
     better_than: float = 0.0
 
 
@@ -52,13 +48,11 @@ SHORT = {
         {"steps": 8, "samples": 64, "test": 16},
         ("--epochs", "1"),
         ("--target", "loihi2", "--lava", "1", "--method", "adaptive"),
-        written=False,
     ),
     "nmnist_spiking_resnet": Short(
         {"steps": 6, "samples": 64, "test": 8},
         ("--epochs", "1"),
         ("--target", "loihi2", "--lava", "1", "--method", "adaptive"),
-        written=False,
     ),
     "stdp_population": Short(
         {"steps": 40, "samples": 300, "wanted": 4.0, "attraction": 0.08, "rise": 0.005},
@@ -92,10 +86,7 @@ class Way:
         return self.short.card[self.short.card.index("--target") + 1]
 
     def integers(self):
-        if self.short.written:
-            return sd.read(self.file(f".{self.target}.nir"))
-        calibration = samples_of(sources_of(record.read(self.run)), None).calibration.all()
-        return sd.quantize(sd.read(self.file(".nir")), self.target, calibration, self.card["method"]["taken"])
+        return sd.read(self.file(f".{self.target}.nir"))
 
     def file(self, ending: str) -> Path:
         return self.run / f"{self.name}{ending}"
@@ -120,7 +111,7 @@ def way(request, tmp_path_factory):
     chosen = [word for key, value in short.arguments.items() for word in ("--set", f"{key}={value}")]
     # a fifth is held back, so that the integers are chosen on samples of their own
     assert command("train", name, "--out", run, "--device", "cpu", "--validation", 0.2, *chosen, *short.train) == 0
-    assert command("card", run, *(["--integers"] if short.written else []), *short.card) == 0
+    assert command("card", run, "--integers", *short.card) == 0
     card = json.loads((run / f"{name}.json").read_text("utf-8"))
     return Way(name, short, run, card, samples_measured(name, short, card))
 
@@ -191,9 +182,7 @@ def test_the_files_go_on_to_every_other_command(way):
     np.savez(way.run / "few.npz", x=x[:, :2], labels=labels[:2])
     few = ("--data", way.run / "few.npz")
     assert command("verify", net, *few, "--engines", "reference,torch,onnx", "--no-leaks") == 0
-    if not way.short.written:
-        assert len(sd.place(way.integers(), way.target).cores) == way.card["placement"]["cores"]
-        return
+    assert len(sd.place(way.integers(), way.target).cores) == way.card["placement"]["cores"]
     assert command("verify", integers, *few, "--engines", "reference,torch,onnx", "--require", "state-identical") == 0
     assert command("place", integers, "--target", way.target, "-o", way.run / "plan.json") == 0
     assert json.loads((way.run / "plan.json").read_text("utf-8"))

@@ -1,9 +1,10 @@
 """A chain of maps as one weighted map: what a synapse is.
 
 Average pools become sum pools and a factor; factors go into the weights; sum pools without overlap go into the next
-convolution or the next dense map, and pools of any stride into the convolution before. What none of this can join
-becomes one sparse matrix. The result delivers the same, up to the rounding of the products; for binary spikes
-the order of additions is the only other difference.
+convolution or the next dense map, and pools of any stride into the convolution before. A sum pool alone becomes a
+convolution in which each channel has its own kernel. What none of this can join becomes one sparse matrix. The result
+delivers the same, up to the rounding of the products; for binary spikes the order of additions is the only other
+difference.
 """
 
 from __future__ import annotations
@@ -82,8 +83,22 @@ def merged(maps: Chain, shape: Shape) -> Chain:
             at = chain[i].shape_out(at)
     if is_merged(chain):
         return chain
+    alone = tuple(_kernels(each, chain_shape(chain[:i], shape)) for i, each in enumerate(chain))
+    if is_merged(alone):
+        return alone
     whole = chain_matrix(maps, shape).astype(np.float64)
     return (Sparse(whole, shape, chain_shape(maps, shape)),)
+
+
+def _kernels(each: Map, shape: Shape) -> Map:
+    """A sum over windows as a convolution, each channel with its own kernel of ones; other maps as they are."""
+    if not isinstance(each, Pool) or each.kind != "sum":
+        return each
+    wanted = each.shape_out(shape)[1:]
+    reach = [(m - 1) * s + k - n for m, s, k, n in zip(wanted, each.stride, each.kernel, shape[1:], strict=True)]
+    padding = tuple((p, max(p, r - p)) for p, r in zip(each.padding, reach, strict=True))
+    kernels = np.ones((shape[0], 1, *each.kernel))
+    return Conv(kernels, each.stride, padding, tuple(1 for _ in each.kernel), shape[0])
 
 
 def _small(entries: int, times: int = 1) -> bool:

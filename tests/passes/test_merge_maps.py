@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from snndeploy.network import Conv, Dense, Flatten, Pool, Scale, Sparse
@@ -86,7 +86,8 @@ def chains(draw):
         elif kind == "pool":
             kernel = (draw(small), draw(small))
             stride = kernel if draw(st.booleans()) else (draw(small), draw(small))
-            each = Pool(kernel, stride, (0, 0), draw(st.sampled_from(["sum", "average"])), draw(st.booleans()))
+            pads = tuple(draw(st.integers(0, k // 2)) for k in kernel)
+            each = Pool(kernel, stride, pads, draw(st.sampled_from(["sum", "average"])), draw(st.booleans()))
         else:
             each = Scale(rng.normal(size=draw(st.sampled_from([(), (shape[0], 1, 1), shape]))))
         try:
@@ -108,3 +109,21 @@ def test_any_chain_merges_into_the_same_map(chain):
     assert is_merged(whole)
     x = rng.normal(size=(2, *shape))
     np.testing.assert_allclose(chain_apply(whole, x), chain_apply(maps, x), rtol=1e-9, atol=1e-9)
+
+
+@given(
+    st.tuples(st.integers(1, 3), st.integers(3, 9), st.integers(3, 9)),
+    st.tuples(*(st.tuples(st.integers(1, 4), st.integers(1, 4), st.integers(0, 2)) for _ in range(2))),
+    st.booleans(),
+)
+def test_a_pool_alone_is_a_kernel_of_ones_for_each_channel(shape, axes, ceil_mode):
+    kernel, stride, padding = zip(*axes, strict=True)
+    pool = Pool(kernel, stride, tuple(min(p, k // 2) for p, k in zip(padding, kernel, strict=True)), "sum", ceil_mode)
+    try:
+        want = pool.matrix(shape).toarray()
+    except ValueError:
+        assume(False)
+    (found,) = merged((pool,), shape)
+    assert isinstance(found, Conv)
+    assert found.weight.size == shape[0] * kernel[0] * kernel[1]
+    np.testing.assert_array_equal(found.matrix(shape).toarray(), want)
