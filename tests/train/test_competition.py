@@ -16,7 +16,7 @@ def test_what_counts_is_what_the_captured_module_counts():
     file = models.load("stdp_population")
     rng = np.random.default_rng(0)
     torch.manual_seed(0)
-    module = file.build(inputs=30, neurons=12, classes=3, rest=2).eval()
+    module = file.build(inputs=30, neurons=12, classes=3, tau_syn=4e-3, tau_mem=5e-3, rest=2).eval()
     x = (rng.random((25, 9, 30)) < 0.3).astype(np.uint8)
     weight, feedforward, inhibition = rng.random((12, 30)), 0.2, 1.5
     with torch.no_grad():
