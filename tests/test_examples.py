@@ -1,5 +1,6 @@
 """The example scripts run as a reader runs them, and what they print is true: it is computed again by other means."""
 
+import hashlib
 import os
 import re
 import runpy
@@ -193,3 +194,16 @@ def test_bring_your_own_chip(tmp_path, data):
     assert neurons == sum(each.shape[0] for each in network.populations)
     assert synapses == sum(np.count_nonzero(values_of(each.maps[0])) for each in network.projections)
     assert axons == 3 * 64 + 96
+
+
+def test_quickstart_runs_from_top_to_bottom(tmp_path, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    text = ran("quickstart", tmp_path)
+    assert "state-identical" in text
+    path, said = re.search(r"^(.*\.zip): .* SHA-256 ([0-9a-f]{64})$", text, re.MULTILINE).groups()
+    assert hashlib.sha256(Path(path).read_bytes()).hexdigest() == said
+    done = subprocess.run([sys.executable, path], capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert Path(path).with_suffix(".html").stat().st_size > 100_000
+    (share,) = found(r"correct as integers: ([0-9]+%)", text)
+    assert share >= 50
