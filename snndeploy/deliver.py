@@ -165,7 +165,13 @@ def train(
         named = os.fspath(model) if isinstance(model, (str, os.PathLike)) else None
         source = os.fspath(given) if isinstance(given, (str, os.PathLike)) else None
         about = {"model": named, "data": source, **_about(done, network, settings), **made, **(said or {})}
-        session = {"command": about.pop("command", None), "first_epoch": begun, "seconds": round(done.seconds, 2)}
+        session = {
+            "command": about.pop("command", None),
+            "resumed": bool(settings.get("resume")),
+            "first_epoch": begun,
+            "epochs": len(done.history),
+            "seconds": round(done.seconds, 2),
+        }
         record.write(folder, about, session)
     return Delivered(module, done, network, file)
 
@@ -185,7 +191,7 @@ def _about(done: Trained, network: Network | None, settings: Mapping[str, Any]) 
         "arguments": dict(settings.get("arguments") or {}),
         "layout": settings.get("layout"),
         "model_sha256": None if file is None else fingerprints.of_file(file),
-        "settings": checked(None, how).as_dict(),
+        "settings": checked(settings.get("how"), how).as_dict(),
         "samples": {name: None if each is None else each.samples for name, each in parts.items()},
         "epochs": len(done.history),
         "best": done.best,

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from snndeploy.errors import error
-from snndeploy.files import check_output, replacing, short
+from snndeploy.files import check_output, make_folder, replacing
 
 if TYPE_CHECKING:
     from snndeploy.conform import Comparison
@@ -52,7 +51,7 @@ def run(
     Raises:
         SnnDeployError: a step is refused. That engines disagree is no error: it is in the verdict, `ok` is False.
     """
-    prepare_folder(output)
+    check_output(make_folder(output) / "verdict.json")
     size = QUICK if quick else FULL
     start = time.perf_counter()
     # layers this small gain nothing from a second thread, and threads that wait for each other stall a busy machine
@@ -80,15 +79,6 @@ def one_torch_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-def prepare_folder(path: Path) -> None:
-    """Makes the folder. Raises SnnDeployError SD802 if that is impossible."""
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as problem:
-        raise error("SD802", str(path), f"the folder cannot be made ({short(problem)})", "choose another") from problem
-    check_output(path / "verdict.json")
 
 
 def _model(name: str, output: Path, target: Target, size: Size, progress: Progress, say: Say) -> dict[str, Any]:

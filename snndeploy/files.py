@@ -62,6 +62,23 @@ def check_output(path: str | os.PathLike[str], inputs: tuple[str | os.PathLike[s
     return target
 
 
+def make_folder(path: str | os.PathLike[str]) -> Path:
+    """`path`, a folder that files can be written into, made where it is not there.
+
+    Raises:
+        SnnDeployError SD802: it cannot be made, or not be written.
+    """
+    target = Path(path)
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        what = f"the folder cannot be made ({short(problem)})"
+        raise error("SD802", str(path), what, "choose another") from problem
+    if not os.access(target, os.W_OK):
+        raise error("SD802", str(path), "it cannot be written", "choose another folder")
+    return target
+
+
 @contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     """A path to write to, in the same folder; it becomes `path` when the block ends well, else it is removed."""

@@ -15,6 +15,7 @@ from typing import Any
 
 from snndeploy import deliver, models
 from snndeploy.errors import Finding, MissingEngineError, SnnDeployError, error, raise_errors
+from snndeploy.files import make_folder
 
 NAME = "snndeploy"
 # trials that train to the end before one is stopped for being behind
@@ -119,8 +120,7 @@ def search(
     _check(wanted, known, trials, validation)
     own = {each.name for each in wanted if each.name not in known}
     models.check_arguments(dict.fromkeys(own) | dict(arguments or {}), name, *models.makers(name))
-    folder = Path(out)
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = make_folder(out)
     about = {"model": name, "ranges": [asdict(each) for each in wanted], "settings": {**settings, "seed": seed}}
     study = _study(optuna, folder, about, seed)
 

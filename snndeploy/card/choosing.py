@@ -18,7 +18,7 @@ from snndeploy.card.measuring import measured
 from snndeploy.card.samples import Split
 from snndeploy.encoding import encode, events
 from snndeploy.encoding.names import Named
-from snndeploy.errors import SnnDeployError, VerdictError, error
+from snndeploy.errors import SnnDeployError, VerdictError
 from snndeploy.network.network import Network
 from snndeploy.placement import place
 from snndeploy.quantize import quantize
@@ -114,7 +114,8 @@ def choose(
         if share >= ENOUGH:
             break
     if best is None:
-        raise refused or error("SD610", "method", "no method was tried", "name one: --method adaptive")
+        assert refused is not None
+        raise refused
     share, name, made = best
     of = f"{share:.2%} of the float decisions on {len(wanted)} samples held back"
     if share >= ENOUGH:

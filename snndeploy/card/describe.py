@@ -19,6 +19,7 @@ from snndeploy.machine import machine, versions
 from snndeploy.network.maps import values_of
 from snndeploy.network.network import Network
 from snndeploy.network.table import rows
+from snndeploy.train.record import whole
 
 if TYPE_CHECKING:
     from snndeploy.train.sources import Sources
@@ -118,14 +119,13 @@ def training(record: Mapping[str, Any]) -> dict[str, Any]:
         for each in record["sessions"]
     ]
     about = {key: record[key] for key in keys}
-    whole = sessions[0]["first_epoch"] == 0
     seconds = round(sum(each["seconds"] for each in sessions), 2)
     machines = {"machine": record["machine"], "versions": record["versions"]}
     about["model_changed"] = changed(record)
     about["weights"] = None if record.get("weights") is None else shown(record["weights"])
     earlier = [each["seconds"] for run in before(record) for each in run["sessions"]]
     about["seconds_before"] = round(sum(earlier), 2)
-    return {**about, "sessions": sessions, "seconds": seconds, "seconds_are_whole": whole, **machines}
+    return {**about, "sessions": sessions, "seconds": seconds, "seconds_are_whole": whole(sessions), **machines}
 
 
 def ending(notes: Iterable[str], record: Mapping[str, Any], said: str, seconds: Mapping[str, float]) -> dict[str, Any]:

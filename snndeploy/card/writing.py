@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from snndeploy.errors import error
-from snndeploy.files import replacing, short
+from snndeploy.files import make_folder, replacing, short
 from snndeploy.network.network import Network
 
 
@@ -21,15 +20,7 @@ def prepare(folder: Path, name: str) -> Path:
     """
     if not name or name != Path(name).name or name.startswith("."):
         raise error("SD896", f"name {name!r}", "files cannot be called so", "--name mnist_csnn")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as problem:
-        raise error(
-            "SD802", str(folder), f"the folder cannot be made ({short(problem)})", "choose another"
-        ) from problem
-    if not os.access(folder, os.W_OK):
-        raise error("SD802", str(folder), "it cannot be written", "choose another folder")
-    return folder / name
+    return make_folder(folder) / name
 
 
 def write(where: Path, numbers: Mapping[str, Any], text: str, networks: Mapping[str, Network]) -> tuple[Path, ...]:

@@ -16,7 +16,7 @@ from typing import IO, Any
 import torch
 
 from snndeploy.errors import Finding, error, raise_errors
-from snndeploy.files import short
+from snndeploy.files import make_folder
 from snndeploy.train import checkpoint
 from snndeploy.train.batches import Arrays
 from snndeploy.train.epochs import EachEpoch, Progress
@@ -162,11 +162,7 @@ def _open(folder: Path | None, log: Path | None, tensorboard: bool) -> tuple[IO[
             raise error("SD807", "log", what, "out='runs/a' (--out)")
         return None, None
     for each in (folder, log or folder):
-        try:
-            each.mkdir(parents=True, exist_ok=True)
-        except OSError as problem:
-            what = f"the folder cannot be made ({short(problem)})"
-            raise error("SD802", str(each), what, "choose another") from problem
+        make_folder(each)
     lock = hold(folder)
     held = [name for name in (checkpoint.LAST, "best.pt", *FILES) if (folder / name).exists()]
     if held:

@@ -2,13 +2,14 @@
 
 It stands beside the checkpoints when a run has ended; what looks at the run later (`snndeploy card`) reads it. Names of
 files are as the caller gave them. Each call that trained is a session with its own seconds; one that was killed leaves
-none, so that the first session that is there begins behind epoch 0.
+none, which shows in what stands before and behind it, see `whole`.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from snndeploy.errors import error
 from snndeploy.files import UNREADABLE, replacing, short
 from snndeploy.train.logs import EPOCHS
 
-FILE, FORMAT = "run.json", 1
+FILE, FORMAT = "run.json", 2
 
 
 def epochs_before(folder: Path, resumed: bool) -> int:
@@ -31,7 +32,7 @@ def write(folder: Path, about: Mapping[str, Any], session: Mapping[str, Any]) ->
     Raises:
         SnnDeployError SD840: it cannot be written.
     """
-    earlier = read(folder)["sessions"] if session["first_epoch"] and (folder / FILE).exists() else []
+    earlier = read(folder)["sessions"] if session["resumed"] and (folder / FILE).exists() else []
     whole = {"format": FORMAT, **about, "sessions": [*earlier, dict(session)]}
     try:
         with replacing(folder / FILE) as temporary:
@@ -41,6 +42,12 @@ def write(folder: Path, about: Mapping[str, Any], session: Mapping[str, Any]) ->
         raise error(
             "SD840", str(folder / FILE), what, "free some space, then go on with resume (--resume)"
         ) from problem
+
+
+def whole(sessions: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether these are all sessions of a run: the first began it, and each other one where the last one ended."""
+    joined = all(one["epochs"] == two["first_epoch"] for one, two in pairwise(sessions))
+    return not sessions[0]["resumed"] and joined
 
 
 def read(folder: Path) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import IO, Any, Literal
 import torch
 
 from snndeploy.errors import Finding, error, raise_errors
-from snndeploy.files import short
+from snndeploy.files import make_folder
 from snndeploy.train import checkpoint
 from snndeploy.train.logs import FILES, TESTS, Logs
 from snndeploy.train.processes import gathered
@@ -45,11 +45,7 @@ class Run:
         self.log = folder if log is None else log
         self.first = fabric.global_rank == 0
         for each in (folder, self.log):
-            try:
-                each.mkdir(parents=True, exist_ok=True)
-            except OSError as problem:
-                what = f"the folder cannot be made ({short(problem)})"
-                raise error("SD802", str(each), what, "choose another") from problem
+            make_folder(each)
         self.logs: Logs | None = None
         self.lock = hold(folder) if self.first else None
         try:

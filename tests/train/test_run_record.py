@@ -4,12 +4,14 @@ import hashlib
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import snndeploy as sd
 from snndeploy import cli
 from snndeploy.errors import SnnDeployError
 from snndeploy.train import record
+from snndeploy.train.settings import Settings
 
 MODEL = """
 import numpy as np
@@ -56,6 +58,42 @@ def test_a_resumed_run_keeps_its_sessions(model):
     sessions = record.read(Path("run"))["sessions"]
     assert [each["first_epoch"] for each in sessions] == [0, 1]
     assert all(each["seconds"] > 0 for each in sessions)
+
+
+def test_a_killed_session_is_missed(model):
+    def stop(batch, *_):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        sd.train(model, out="run", epochs=2, every=1, progress=stop)
+    sd.train(model, out="run", epochs=2, every=1, resume=True)
+    sessions = record.read(Path("run"))["sessions"]
+    # it ended no epoch, and is missed all the same
+    assert [(each["first_epoch"], each["resumed"]) for each in sessions] == [(0, True)]
+    assert not record.whole(sessions)
+    sd.train(model, out="run", epochs=3, every=1, resume=True)
+    assert [each["epochs"] for each in record.read(Path("run"))["sessions"]] == [2, 3]
+
+
+def test_a_session_killed_between_others_is_missed(model):
+    sd.train(model, out="run", epochs=1)
+    assert record.whole(record.read(Path("run"))["sessions"])
+    sd.train(model, out="run", epochs=2, resume=True)
+    assert record.whole(record.read(Path("run"))["sessions"])
+    kept = Path("run/run.json").read_text()
+    sd.train(model, out="run", epochs=3, resume=True)
+    Path("run/run.json").write_text(kept)
+    sd.train(model, out="run", epochs=4, resume=True)
+    assert not record.whole(record.read(Path("run"))["sessions"])
+
+
+def test_settings_given_as_a_whole_are_recorded(model):
+    how = Settings(epochs=1, batch=5, lr=0.5, scheduler="step")
+    network = sd.models.build(model)
+    x = np.ones((4, 10, 8), np.float32)
+    sd.train(network, (x, np.arange(10) % 4), how=how, out="run")
+    found = record.read(Path("run"))["settings"]
+    assert (found["batch"], found["lr"], found["scheduler"]) == (5, 0.5, "step")
 
 
 def test_a_damaged_record_is_named(model):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -69,6 +69,22 @@ class Tap:
         self.last = np.array(data)
 
 
+def models_of(builders: Mapping[Any, Any], channels: Iterable[Any]) -> dict[Any, Any]:
+    """New models of all processes, joined by new queues."""
+    from lava.magma.core.process.ports.ports import create_port_id
+
+    for builder in builders.values():
+        builder.csp_ports, builder._csp_port_map = {}, {}
+    for channel in channels:
+        queue = Queue(channel)
+        builders[channel.src_process].set_csp_ports([queue.source])
+        target = builders[channel.dst_process]
+        target.set_csp_ports([queue.target])
+        port = create_port_id(channel.src_process.id, channel.src_port_initializer.name)
+        target.add_csp_port_mapping(port, queue.target)
+    return {process: builder.build() for process, builder in builders.items()}
+
+
 class Inline:
     """A compiled network that runs one sample after the other, each from freshly built models."""
 
@@ -79,24 +95,9 @@ class Inline:
             self.built = build(plan, silence, steps)
             self.builders, self.channels = _compile(self.built)
 
-    def _models(self) -> dict[Any, Any]:
-        """New models of all processes, joined by new queues."""
-        from lava.magma.core.process.ports.ports import create_port_id
-
-        for builder in self.builders.values():
-            builder.csp_ports, builder._csp_port_map = {}, {}
-        for channel in self.channels:
-            queue = Queue(channel)
-            self.builders[channel.src_process].set_csp_ports([queue.source])
-            target = self.builders[channel.dst_process]
-            target.set_csp_ports([queue.target])
-            port = create_port_id(channel.src_process.id, channel.src_port_initializer.name)
-            target.add_csp_port_mapping(port, queue.target)
-        return {process: builder.build() for process, builder in self.builders.items()}
-
     def run(self, data: Mapping[str, Array], record: tuple[str, ...]) -> Rows:
         """One sample: what was recorded, as (steps, ...) by kind and population, in engine time."""
-        models = self._models()
+        models = models_of(self.builders, self.channels)
         feeds = {name: models[process] for name, process in self.built.feeds.items()}
         neurons = {name: models[process] for name, process in self.built.neurons.items()}
         connections = [models[process] for process in self.built.connections.values()]

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from snndeploy.engines.lava.inline import Queue
+from snndeploy.engines.lava.inline import models_of
 from snndeploy.engines.lava.patches import missing, quiet
 from snndeploy.errors import Finding, MissingEngineError
 from snndeploy.network.arrays import Array
@@ -39,20 +39,6 @@ class OnChip:
     epoch: int = 1
     seed: int = 1
     fixed: bool = False
-
-    @property
-    def literals(self) -> tuple[float, float]:
-        """What Lava makes of rate·a_plus and rate·a_minus: a whole number times a power of two, each factor."""
-        rate, plus, minus = (literal(each) for each in (self.rate, self.a_plus, self.a_minus))
-        return rate * plus, rate * minus
-
-
-def literal(value: float) -> float:
-    """The number that `lava.magma.core.learning.utils.float_to_literal` writes for a number."""
-    if value == 0:
-        return 0.0
-    mantissa = max(int(abs(value)), 1)
-    return float(np.sign(value) * mantissa * 2.0 ** int(np.round(np.log2(abs(value) / mantissa))))
 
 
 def learned(how: OnChip, weight: Array, pre: Array, post: Array) -> Array:
@@ -84,7 +70,6 @@ def learned(how: OnChip, weight: Array, pre: Array, post: Array) -> Array:
 
 def _model(how: OnChip, weight: Array, pre: Array, post: Array) -> tuple[Any, list[Any]]:
     """The connection and both feeds, built and joined by queues."""
-    from lava.magma.core.process.ports.ports import create_port_id
     from lava.magma.core.run_configs import Loihi2SimCfg
     from lava.proc.dense import models
     from lava.proc.dense.process import LearningDense
@@ -114,12 +99,5 @@ def _model(how: OnChip, weight: Array, pre: Array, post: Array) -> tuple[Any, li
         behind: PySendModelFixed,
     }
     executable = dense.compile(config)
-    builders = executable.proc_builders
-    for channel in executable.channel_builders:
-        queue = Queue(channel)
-        builders[channel.src_process].set_csp_ports([queue.source])
-        builders[channel.dst_process].set_csp_ports([queue.target])
-        port = create_port_id(channel.src_process.id, channel.src_port_initializer.name)
-        builders[channel.dst_process].add_csp_port_mapping(port, queue.target)
-    built = {process: builder.build() for process, builder in builders.items()}
+    built = models_of(executable.proc_builders, executable.channel_builders)
     return built[dense], [built[before], built[behind]]

@@ -11,7 +11,7 @@ from typing import Any
 from snndeploy.engines import run as execute
 from snndeploy.engines.trace import Trace
 from snndeploy.errors import error
-from snndeploy.files import short
+from snndeploy.files import make_folder
 from snndeploy.network.arrays import Array
 from snndeploy.network.inputs import as_inputs
 from snndeploy.network.network import Network
@@ -49,12 +49,7 @@ def everything(
     Raises:
         SnnDeployError SD802: the folder cannot be made. SD102: there is no such sample. Else as `run`.
     """
-    target = Path(folder)
-    try:
-        target.mkdir(parents=True, exist_ok=True)
-    except OSError as problem:
-        what = f"the folder cannot be made ({short(problem)})"
-        raise error("SD802", str(folder), what, "choose another") from problem
+    target = make_folder(folder)
     inputs = as_inputs(network, data)
     count = int(next(iter(inputs.values())).shape[1])
     if not 0 <= sample < count:
