@@ -71,6 +71,7 @@ def data(
     pixels: int = 0,
     drop: float = 0.0,
     damaged: str = "refuse",
+    fold: int = -1,
 ) -> Data:
     """Counts of events uint8 (steps, sample, 2, 34, 34).
 
@@ -80,6 +81,7 @@ def data(
         skip: pictures of MNIST that are left out, the first ones: recording 00001 of N-MNIST is of the first picture,
             so that those who are tested on the first recordings must not have seen the first pictures.
         samples, test: of the simulated training and test set. damaged: refuse or skip recordings that cannot be read.
+        fold: 0 to 4: which fifth of the recordings is the test, where none are set apart; -1: it is drawn.
         shift, pixels, drop: each training sample is another one in each epoch, see `train.augment.Augment`.
     """
     from snndeploy.train.datasets.event_data import nmnist, saccades
@@ -87,6 +89,6 @@ def data(
     if simulated or folder is None:
         held = saccades(steps, folder, samples, test, skip)
     else:
-        held = nmnist(steps, folder, damaged=damaged)
+        held = nmnist(steps, folder, damaged=damaged, fold=None if fold < 0 else fold)
     augment = Augment(shift, places=(pixels, pixels), drop=drop)
     return Data(held.train, held.train_labels, held.test, held.test_labels, augment)

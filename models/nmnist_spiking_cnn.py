@@ -73,6 +73,7 @@ def data(
     pixels: int = 0,
     drop: float = 0.0,
     damaged: str = "refuse",
+    fold: int = -1,
     kind: str = "nmnist",
     cache: str = "",
 ) -> Data:
@@ -84,6 +85,7 @@ def data(
         skip: pictures of MNIST that are left out, the first ones: recording 00001 of N-MNIST is of the first picture,
             so that those who are tested on the first recordings must not have seen the first pictures.
         samples, test: of the simulated training and test set. damaged: refuse or skip recordings that cannot be read.
+        fold: 0 to 4: which fifth of the recordings is the test, where none are set apart; -1: it is drawn.
         kind: of the recordings: nmnist, or gestures: DVS Gesture, 4×4 pixels summed up, which has 11 classes.
         cache: a folder that keeps the counts of recordings.
         pixels, drop: each training sample is another one in each epoch, see `train.augment.Augment`.
@@ -96,5 +98,5 @@ def data(
     elif kind == "gestures":
         held = dvs_gesture(folder, steps, damaged=damaged, cache=cache or None)
     else:
-        held = nmnist(steps, folder, damaged=damaged, cache=cache or None)
+        held = nmnist(steps, folder, damaged=damaged, cache=cache or None, fold=None if fold < 0 else fold)
     return replace(held, augment=Augment(places=(pixels, pixels), drop=drop))

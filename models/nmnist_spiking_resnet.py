@@ -146,9 +146,11 @@ def data(
     pixels: int = 0,
     drop: float = 0.0,
     damaged: str = "refuse",
+    fold: int = -1,
 ) -> Data:
     """Counts of events uint8 (steps, sample, 2, 34, 34): that of `nmnist_spiking_cnn`, whose arguments these are."""
     from snndeploy.models import load
 
-    held: Data = load("nmnist_spiking_cnn").data(folder, steps, simulated, skip, samples, test, pixels, drop, damaged)
+    make = load("nmnist_spiking_cnn").data
+    held: Data = make(folder, steps, simulated, skip, samples, test, pixels, drop, damaged, fold)
     return held

@@ -32,6 +32,7 @@ def recorded(
     damaged: str = "refuse",
     cache: str | Path | None = None,
     progress: Progress = lambda done, of, what: None,
+    fold: int | None = None,
 ) -> Data:
     """Recordings below a folder, or in a .zip file, as counts per step.
 
@@ -40,10 +41,10 @@ def recorded(
 
     Args:
         steps, window: see `frames.counts`. size: (width, height) of the sensor. damaged: see `folders.read_folder`.
-        cache: a folder in which the counts are kept.
+        cache: a folder in which the counts are kept. fold: see `split`; where there is a Test, it has no place.
 
     Raises:
-        SnnDeployError: SD880, SD881, SD882, SD884, see `read_folder` and `counts`.
+        SnnDeployError: SD880, SD881, SD882, SD884, see `read_folder` and `counts`. SD807: see `split`.
     """
     source = Path(source)
     if not source.exists():
@@ -64,17 +65,36 @@ def recorded(
     held = cached(cache, "events", recipe, make)
     notes = left_out([str(each) for each in held["bad"]])
     if parts == {"Train", "Test"}:
+        if fold is not None:
+            raise error("SD807", f"fold {fold}", f"{source} has a Test of its own", "leave the fold out")
         return Data(held["Train_x"], held["Train_y"], held["Test_x"], held["Test_y"], notes=notes)
     (name,) = parts or {"All"}
-    return replace(split(held[f"{name}_x"], held[f"{name}_y"], test_share, seed), notes=notes)
+    return replace(split(held[f"{name}_x"], held[f"{name}_y"], test_share, seed, fold), notes=notes)
 
 
-def split(x: Array, y: Array, test_share: float, seed: int = 0) -> Data:
-    """Samples (time, sample, *shape) in two, `test_share` of every class held back for the test."""
-    from sklearn.model_selection import train_test_split
+def split(x: Array, y: Array, test_share: float, seed: int = 0, fold: int | None = None) -> Data:
+    """Samples (time, sample, *shape) in two, `test_share` of every class held back for the test.
 
+    Args:
+        fold: None: the test is drawn. Else all are dealt out into 1 / test_share parts, and the test is this one: each
+            sample is in the test of one fold, so that all of them can be tested by networks that did not see them.
+
+    Raises:
+        SnnDeployError SD807: a class has too few samples, or there is no such fold.
+    """
+    from sklearn.model_selection import StratifiedKFold, train_test_split
+
+    folds = round(1 / test_share)
+    if fold is not None and not 0 <= fold < folds:
+        raise error("SD807", f"fold {fold}", f"there are {folds}", f"0 to {folds - 1}")
+    every, least = np.arange(len(y)), int(np.bincount(y)[np.unique(y)].min())
     try:
-        train, test = train_test_split(np.arange(len(y)), test_size=test_share, random_state=seed, stratify=y)
+        if fold is not None and least < folds:
+            raise ValueError(f"{folds} folds, and a class has {least}")
+        if fold is None:
+            train, test = train_test_split(every, test_size=test_share, random_state=seed, stratify=y)
+        else:
+            train, test = list(StratifiedKFold(folds, shuffle=True, random_state=seed).split(every, y))[fold]
     except ValueError as problem:
         what = f"{len(y)} samples cannot be split ({short(problem)})"
         raise error("SD807", "data", what, "more recordings of each class, or folders Train and Test") from None
@@ -100,17 +120,18 @@ def nmnist(
     window: int | None = None,
     damaged: str = "refuse",
     cache: str | Path | None = None,
+    fold: int | None = None,
 ) -> Data:
     """N-MNIST, 34×34, two polarities: uint8 (steps, sample, 2, 34, 34). Orchard et al., 2015.
 
     Without recordings in a folder (or .zip) and without one below `fetch.data_folder`, raises SD880, which says what to
-    put where: the recordings lie behind a licence page. `saccades` needs none.
+    put where: the recordings lie behind a licence page. `saccades` needs none. fold: see `split`.
     """
     at = data_folder("nmnist", folder)
     if not at.exists():
         fix = f"unpack Train.zip and Test.zip of N-MNIST into {at}, or name their folder (--data)"
         raise error("SD880", "data set 'nmnist'", f"there is no folder {at}", fix)
-    return recorded(at, steps, window, (34, 34), damaged=damaged, cache=cache)
+    return recorded(at, steps, window, (34, 34), damaged=damaged, cache=cache, fold=fold)
 
 
 def saccades(

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from snndeploy.errors import SnnDeployError
-from snndeploy.train.datasets.event_data import nmnist, recorded, saccades, shd, spike_counts
+from snndeploy.train.datasets.event_data import nmnist, recorded, saccades, shd, spike_counts, split
 from snndeploy.train.datasets.event_files import read_events
 from snndeploy.train.datasets.events import Events, events
 from snndeploy.train.datasets.folders import read_folder
@@ -137,6 +137,30 @@ def test_nmnist_of_an_archive_is_split_and_kept(tmp_path):
     # a file that was cut off is made again
     kept.write_bytes(kept.read_bytes()[:1000])
     np.testing.assert_array_equal(recorded(source, 10, size=(34, 34), cache=tmp_path).test, data.test)
+
+
+def test_each_sample_is_tested_in_one_fold():
+    labels = np.repeat([0, 1, 2], [20, 10, 15])
+    x = np.arange(45)[None, :, None]
+    folds = [split(x, labels, 0.2, seed=3, fold=k) for k in range(5)]
+    assert sorted(np.concatenate([each.test[0, :, 0] for each in folds]).tolist()) == list(range(45))
+    for each in folds:
+        assert sorted([*each.train[0, :, 0], *each.test[0, :, 0]]) == list(range(45))
+        assert np.bincount(each.test_labels).tolist() == [4, 2, 3]
+        np.testing.assert_array_equal(labels[each.test[0, :, 0]], each.test_labels)
+    with pytest.raises(SnnDeployError, match=r"SD807 fold 5: there are 5\. Fix: 0 to 4"):
+        split(x, labels, 0.2, fold=5)
+    with pytest.raises(SnnDeployError, match=r"SD807 data: .*5 folds, and a class has 4"):
+        split(x[:, :34], labels[:34], 0.2, fold=0)
+
+
+def test_a_fold_has_no_place_beside_a_test_of_its_own(tmp_path):
+    for part in ("Train", "Test"):
+        (tmp_path / part / "0").mkdir(parents=True)
+        (tmp_path / part / "0" / "1.bin").write_bytes(bytes([3, 4, 0, 0, 9, 5, 6, 128, 39, 16]))
+    assert recorded(tmp_path, 2, size=(34, 34)).test.sum() == 2
+    with pytest.raises(SnnDeployError, match=r"SD807 fold 1: .* has a Test of its own"):
+        recorded(tmp_path, 2, size=(34, 34), fold=1)
 
 
 def test_simulated_saccades_look_like_recorded_ones():
