@@ -18,15 +18,15 @@ DT = 1e-3
 TRAIN = {"epochs": 8, "batch": 128, "lr": 2e-3, "scale": 20.0}
 
 
-def build(hidden: int = 256, tau_syn: float = 2e-3, tau_mem: float = 4e-3, alpha: float = 100.0) -> SequentialState:
+def build(hidden: int = 256, tau_syn: float = 2e-3, tau_mem: float = 4e-3) -> SequentialState:
     """(batch, 784) spikes of one step and the state -> (batch, 10) spikes and the state.
 
     Args:
-        hidden: neurons. tau_syn, tau_mem: seconds. alpha: slope of the surrogate gradient (SuperSpike).
+        hidden: neurons. tau_syn, tau_mem: seconds.
     """
 
     def cell() -> LIFCell:
-        about = {"tau_syn_inv": 1 / tau_syn, "tau_mem_inv": 1 / tau_mem, "alpha": alpha}
+        about = {"tau_syn_inv": 1 / tau_syn, "tau_mem_inv": 1 / tau_mem}
         return LIFCell(LIFParameters(**{name: torch.tensor(value) for name, value in about.items()}), dt=DT)
 
     first, last = nn.Linear(784, hidden), nn.Linear(hidden, 10)

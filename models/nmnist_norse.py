@@ -30,7 +30,8 @@ def build(
     dropout: float = 0.0,
     tau_syn: float = 2e-3,
     tau_mem: float = 4e-3,
-    alpha: float = 10.0,
+    method: str = "super",
+    alpha: float = 1.0,
     gain: float = 2.0,
 ) -> SequentialState:
     """(batch, 2, 34, 34) counts of events of one step and the state -> (batch, 10) spikes and the state.
@@ -38,12 +39,14 @@ def build(
     Args:
         dense: no convolutions, `hidden` neurons. channels, wide: of both convolutions, which see every other pixel.
         dropout: before the last layer, 0: none. tau_syn, tau_mem: in steps of a millisecond.
-        alpha: slope of the surrogate gradient (SuperSpike). gain: of the initial weights.
+        method: of the surrogate gradient: "super", 1 / (1 + |v - v_th|)², or tanh, triangle, circ, heavi_erfc.
+        alpha: of the last four; Norse 1.1 computes "super" without it. gain: of the initial weights.
     """
 
     def cell() -> LIFCell:
         held = {"tau_syn_inv": 1 / tau_syn, "tau_mem_inv": 1 / tau_mem, "alpha": alpha}
-        return LIFCell(LIFParameters(**{name: torch.tensor(value) for name, value in held.items()}), dt=DT)
+        numbers = {name: torch.tensor(value) for name, value in held.items()}
+        return LIFCell(LIFParameters(**numbers, method=method), dt=DT)
 
     def stronger(made: nn.Conv2d | nn.Linear) -> nn.Module:
         # a step moves the membrane by a part of its input: torch's initial weights would leave the neurons silent

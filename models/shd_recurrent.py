@@ -32,20 +32,25 @@ def build(
     dropout: float = 0.2,
     tau_syn: float = 4e-3,
     tau_mem: float = 3.3e-3,
-    alpha: float = 10.0,
+    method: str = "super",
+    alpha: float = 1.0,
     gain: float = 3.0,
+    within: float = 0.1,
 ) -> SequentialState:
     """(batch, 700) spikes of one step and the state -> (batch, classes) spikes and the state.
 
     Args:
         hidden, wide: neurons of the first and second layer. recurrent: the first layer sees its own spikes.
         dropout: before the last layer, 0: none. tau_syn, tau_mem: in steps of a millisecond.
-        alpha: slope of the surrogate gradient (SuperSpike). gain: of the initial weights.
+        method: of the surrogate gradient: "super", 1 / (1 + |v - v_th|)², or tanh, triangle, circ, heavi_erfc.
+        alpha: of the last four; Norse 1.1 computes "super" without it. gain: of the initial weights.
+        within: of those between the neurons of the recurrent layer, which Norse draws from N(0, 2 / hidden): at 1 they
+            drown the input.
     """
 
     def about() -> LIFParameters:
         held = {"tau_syn_inv": 1 / tau_syn, "tau_mem_inv": 1 / tau_mem, "alpha": alpha}
-        return LIFParameters(**{name: torch.tensor(value) for name, value in held.items()})
+        return LIFParameters(**{name: torch.tensor(value) for name, value in held.items()}, method=method)
 
     def linear(inputs: int, outputs: int) -> nn.Linear:
         made = nn.Linear(inputs, outputs)
@@ -55,7 +60,11 @@ def build(
 
     first: list[nn.Module] = [linear(700, hidden), LIFCell(about(), dt=DT)]
     if recurrent:
-        first = [LIFRecurrentCell(700, hidden, about(), dt=DT)]
+        cell = LIFRecurrentCell(700, hidden, about(), dt=DT)
+        with torch.no_grad():
+            cell.input_weights.copy_(linear(700, hidden).weight)
+            cell.recurrent_weights.mul_(within)
+        first = [cell]
     drop = [nn.Dropout(dropout)] if dropout else []
     second = [linear(hidden, wide), LIFCell(about(), dt=DT), *drop]
     return SequentialState(*first, *second, linear(wide, classes), LIFCell(about(), dt=DT))
