@@ -28,6 +28,7 @@ from snndeploy.train.same_training import SAMPLES
 from snndeploy.train.settings import Settings, settings
 from snndeploy.train.sources import Sources, sources_of
 from snndeploy.train.state import Epoch
+from snndeploy.train.unused import unused
 
 # samples that the module is captured with before training
 SHOWN = 4
@@ -121,7 +122,7 @@ def train(
         raise error("SD807", "test_every", what, fix)
     shown, _ = sources.train.first(SHOWN)
     forward = forward_of(module, shown, how, dt=dt, decision=decision, time=time, captured=capture)
-    noted: tuple[str, ...] = data.notes if isinstance(data, Data) else ()
+    noted: tuple[str, ...] = (*(data.notes if isinstance(data, Data) else ()), *unused(module))
     if how.accelerate and device == "mps":
         what = "it is mps, and steps are computed all at once on cpu or cuda"
         raise error("SD846", "device", what, "device='cpu' (--device cpu), or train without acceleration")

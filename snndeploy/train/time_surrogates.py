@@ -54,7 +54,7 @@ def inlined(surrogate: Any, known: tuple[str, float] | None = None) -> tuple[str
     """(name in `INLINE`, slope) of a library's function, where the kernels have it; else (ROWS, 0).
 
     Args:
-        known: its name in `KNOWN` and slope, where they cannot be read from the function.
+        known: its name in `KNOWN` and its parameter, where they cannot be read from the function.
     """
     if known is None and not isinstance(surrogate, FunctionType):
         return ROWS, 0.0
@@ -80,7 +80,8 @@ def _inlined(surrogate: Any, known: tuple[str, float] | None) -> tuple[str, floa
         return ROWS, 0.0
     kind, _, factor = KNOWN[name]
     try:
-        slope = float(slope) * factor
+        # Norse 1.1 computes "super" without its alpha: its slope is that which its derivative has
+        slope = slope_of(surrogate) if name == "super" else float(slope) * factor
         x = around()
         own = derivative(surrogate, x)
     except Exception:
@@ -88,6 +89,11 @@ def _inlined(surrogate: Any, known: tuple[str, float] | None) -> tuple[str, floa
     ours = evaluated(INLINE[kind](leaf("x", "real"), leaf("slope", "real")), {"x": x, "slope": torch.tensor(slope)})
     same = torch.allclose(own, torch.as_tensor(ours).expand_as(x), rtol=1e-5, atol=1e-8)
     return (kind, slope) if same else (ROWS, 0.0)
+
+
+def slope_of(surrogate: Surrogate) -> float:
+    """The slope of 1 / (slope·|x| + 1)², by its value at 1."""
+    return float(derivative(surrogate, torch.ones(1)) ** -0.5 - 1)
 
 
 def check_surrogate(surrogate: Surrogate, where: str) -> None:
