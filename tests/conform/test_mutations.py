@@ -5,12 +5,18 @@ import pytest
 from snndeploy.conform.mutation import faults, judge
 
 # every second one of the table; docs/mutations.md has them all
-TABLE = list(faults())[::2]
+ALL = list(faults())
+TABLE = ALL[::2]
 
 
 @pytest.fixture(scope="module")
 def found():
     return [judge(fault) for fault in TABLE]
+
+
+def test_no_two_faults_have_one_name():
+    """Who counts names counts faults."""
+    assert len({str(each) for each in ALL}) == len(ALL)
 
 
 def test_there_are_faults_enough_that_have_an_effect(found):

@@ -107,7 +107,8 @@ def weights(network: Network, name: str, rng: np.random.Generator) -> Planted:
                     w[index] = -w[index] if i == 3 else 0
                 return w
 
-            what = ("one step", "one step", "one step", "sign", "zero")[i]
+            step = "one step" if p.format else f"{1e-6 * (i + 1):+g}"
+            what = (step, step, step, "sign", "zero")[i]
             yield f"weight {list(index)} of {p.name}: {what}", "weight", _weighted(network, p, moved), {}
 
 
