@@ -46,6 +46,9 @@ def plot(
         raise error("SD800", f"plot {kind}", "there is no such picture", f"choose from {', '.join(kinds)}")
     if kind != "curves" and len(files) != 1:
         raise error("SD800", f"plot {kind}", f"{len(files)} files are given", "name one")
+    for option, value in (("--neurons", neurons), ("--steps", steps)):
+        if value < 1:
+            raise error("SD800", f"{option} {value}", "there would be nothing to see", f"{option} 4")
     if kind == "frames" and output.suffix.lower() == ".gif":
         pictures.animation(_samples(files[0], steps), output, sample)
     elif kind == PAGE:
@@ -66,31 +69,39 @@ def _page(
 ) -> None:
     """One sample of a trace, or of a network that is run on it."""
     from snndeploy import verbs
+    from snndeploy.commands.labels import labelled
     from snndeploy.engines import trace_file
     from snndeploy.files import check_output, load_arrays
+    from snndeploy.models import network_file
     from snndeploy.report.html.activations import write
+    from snndeploy.report.pictures.classes import checked
 
     if output.suffix.lower() != ".html":
         raise error("SD800", f"plot {PAGE}", f"{output.name} is no page", "-o activations.html")
+    file = network_file(file)
     check_output(output, (file, data, labels))
-    classes = None if labels is None else load_arrays(labels, "label file")
     if file.suffix.lower() == ".nir":
         if data is None:
             raise error("SD800", f"plot {PAGE}", "a network shows nothing without samples", "--data x.npy")
-        held = load_arrays(data, "sample file")
-        if isinstance(held, dict):
-            classes = held.pop("labels", classes)
-            held = next(iter(held.values())) if len(held) == 1 else held
+        network = verbs.read(file)
+        held, classes = labelled(data, labels, inputs=network.input)
         parts = held if isinstance(held, dict) else {"": held}
-        if not 0 <= sample < next(iter(parts.values())).shape[1]:
-            count = next(iter(parts.values())).shape[1]
+        for x in parts.values():
+            if x.ndim < 2:
+                raise error("SD103", str(data), f"its shape is {x.shape}", "(time, sample, *shape)")
+        count = min(x.shape[1] for x in parts.values())
+        if not 0 <= sample < count:
             raise error("SD102", f"sample {sample}", f"there are {count}", f"0 to {count - 1}")
         one = {name: x[:, sample : sample + 1] for name, x in parts.items()}
-        given = one if isinstance(held, dict) else one[""]
-        trace, at = verbs.run(verbs.read(file), given, "torch", ("spikes", "v")), 0
+        trace = verbs.run(network, one if isinstance(held, dict) else one[""], "torch", ("spikes", "v"))
+        at = 0
     else:
+        if data is not None:
+            raise error("SD800", f"plot {PAGE}", f"{file} is a trace, which holds its samples", "leave out --data")
         trace, at = trace_file.read(file), sample
-    said = "" if classes is None or sample >= len(classes) else f"class {classes[sample]}"
+        classes, count = None if labels is None else load_arrays(labels, "label file"), trace.batch
+    known = None if classes is None else checked(classes, count, "labels")
+    said = f"class {known[sample]}" if known is not None and 0 <= sample < count else ""
     write(trace, output, at, names, said, sample)
 
 
@@ -132,7 +143,11 @@ def _samples(path: Path, steps: int) -> Any:
         if not isinstance(held, dict):
             return held
         if not {"t", "times", "ts"} & set(held):
-            return next(value for name, value in held.items() if name != "labels")
+            shown = [name for name in held if name != "labels"]
+            if len(shown) != 1:
+                what = f"it holds several arrays: {', '.join(shown)}"
+                raise error("SD800", str(path), what, f"np.save('{shown[0]}.npy', {shown[0]})")
+            return held[shown[0]]
     if path.suffix.lower() not in READERS:
         raise error("SD807", str(path), "it holds neither samples nor events", f".npy, {', '.join(READERS)}")
     return counts([read_events(path)], steps)

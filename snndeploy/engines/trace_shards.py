@@ -192,6 +192,8 @@ def opened(given: Trace | str | os.PathLike[str]) -> Iterator[Shards]:
     with found.open("rb") as stream:
         with damaged(found):
             archive = np.load(stream, allow_pickle=False)
+            if isinstance(archive, np.ndarray):
+                raise ValueError("one array")
         with archive:
             with damaged(found):
                 header = json.loads(archive["header"].tobytes())

@@ -111,13 +111,26 @@ def test_as_a_command_of_a_network_and_of_a_trace(made, tmp_path, capsys):
         (["{f}/trace.npz", "--sample", "5", "-o", "{t}/a.html"], "the trace has 5"),
         (["{f}/trace.npz", "-o", "{t}/a.png"], "is no page"),
         (["{f}/trace.npz", "--population", "lif9", "-o", "{t}/a.html"], "it has no v here"),
+        (["{f}/trace.npz", "--data", "{f}/x.npy", "-o", "{t}/a.html"], "leave out --data"),
+        (["{f}/a.nir", "--data", "{f}/y.npy", "-o", "{t}/a.html"], "(time, sample, *shape)"),
+        (["{f}/a.nir", "--data", "{f}/x.npy", "--labels", "{f}/few.npy", "-o", "{t}/a.html"], "there are 5 samples"),
+        (["{f}/trace.npz", "--labels", "{f}/few.npy", "-o", "{t}/a.html"], "there are 5 samples"),
+        (["trained:none", "--data", "{f}/x.npy", "-o", "{t}/a.html"], "SD897"),
     ],
 )
 def test_what_it_refuses(made, tmp_path, capsys, more, words):
+    np.save(made[0] / "few.npy", np.arange(4))
     words_given = [each.format(f=made[0], t=tmp_path) for each in more]
     assert cli.main(["plot", "activations", *words_given]) == 2
     assert words in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+def test_of_a_network_that_is_shipped(tmp_path):
+    np.save(tmp_path / "x.npy", np.zeros((3, 2, 1, 8, 8)))
+    command = ["plot", "activations", "trained:digits_csnn", "--data", f"{tmp_path}/x.npy", "-o", f"{tmp_path}/a.html"]
+    assert cli.main(command) == 0
+    assert "lif1" in layers_of(tmp_path / "a.html")
 
 
 def test_what_a_page_cannot_hold_is_refused(made, tmp_path, monkeypatch):

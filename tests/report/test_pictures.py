@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import snntorch as snn
 import torch
+from norse.torch import LSNNCell, LSNNParameters, SequentialState
 from PIL import Image
 from torch import nn
 
@@ -20,6 +22,7 @@ from snndeploy.errors import SnnDeployError
 from snndeploy.report import pictures
 from snndeploy.report.pictures.canvas import save
 from snndeploy.report.pictures.frames import coloured
+from snndeploy.report.thresholds import fixed_threshold
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 
@@ -143,13 +146,57 @@ def test_a_recording_as_pictures_and_as_an_animation(tmp_path):
         (["plot", "curves", "x.npy", "-o", "p.png"], "SD841"),
         (["plot", "frames", "x.npy", "-o", "p.png"], "SD103"),
         (["plot", "weights", "y.npy", "-o", "p.png"], "SD401"),
+        (["plot", "raster", "x.npy", "-o", "p.png"], "SD806 x.npy"),
+        (["plot", "curves", "none", "-o", "p.png"], "SD801 none: there is no such log of a run"),
+        (["plot", "membranes", "trace.npz", "-o", "p.png", "--neurons", "0"], "SD800 --neurons 0"),
+        (["plot", "frames", "x.npy", "-o", "p.png", "--steps", "0"], "SD800 --steps 0"),
+        (["plot", "frames", "two.npz", "-o", "p.png"], "several arrays: a, b"),
+        (["plot", "confusion", "trace.npz", "-o", "p.png", "--labels", "real.npy"], "float64 (40,), and there are 40"),
+        (["plot", "confusion", "trace.npz", "-o", "p.png", "--labels", "column.npy"], "SD103 confusion"),
+        (["plot", "confusion", "trace.npz", "-o", "p.png", "--labels", "below.npy"], "SD103 confusion"),
+        (["plot", "confusion", "trace.npz", "-o", "p.png", "--labels", "short.npy"], "SD103 confusion"),
+        (["plot", "embedding", "trace.npz", "-o", "p.png", "--labels", "column.npy"], "SD103 embedding"),
+        (["plot", "embedding", "trace.npz", "-o", "p.png", "--labels", "short.npy"], "SD103 embedding"),
     ],
 )
 def test_what_cannot_be_drawn_is_said(made, monkeypatch, capsys, command, said):
-    monkeypatch.chdir(made[0])
+    folder, _, _, y = made
+    monkeypatch.chdir(folder)
+    np.savez("two.npz", a=np.zeros((2, 1, 3, 3)), b=np.zeros((2, 1, 3, 3)))
+    for name, labels in {"real": y * 1.0, "column": y[:, None], "short": y[1:], "below": y - 1}.items():
+        np.save(f"{name}.npy", labels)
     assert cli.main(command) == 2
     assert said in capsys.readouterr().err
-    assert not (made[0] / command[-1]).exists()
+    assert not (folder / command[command.index("-o") + 1]).exists()
+
+
+def test_labels_are_looked_at_before_anything_is_drawn(made, tmp_path):
+    folder, network, trace, y = made
+    with pytest.raises(SnnDeployError, match="SD103 pictures: its labels are int64 .39,., and there are 40 samples"):
+        sd.visualise(network, (trace.inputs["input"], y[1:]), tmp_path, run=folder / "run")
+    assert not list(tmp_path.iterdir())
+
+
+def test_numbers_that_go_in_are_not_called_spikes(made):
+    _, network, trace, _ = made
+    (panel,) = (axis for axis in pictures.raster(trace).axes if axis.get_ylabel().startswith("input"))
+    assert panel.get_title("right").endswith("per neuron and step")
+    real = sd.run(network.with_(inputs=(replace(network.inputs[0], kind="real"),)), trace.inputs["input"] / 2)
+    (panel,) = (axis for axis in pictures.raster(real).axes if axis.get_ylabel().startswith("input"))
+    marked = np.count_nonzero(trace.inputs["input"][:, 0])
+    assert panel.get_title("right") == f"{marked} of {12 * 8} values are not 0"
+
+
+def test_a_threshold_that_moves_is_not_drawn_as_a_line():
+    cell = LSNNCell(LSNNParameters(beta=torch.tensor(0.4)), dt=1e-3)
+    x = np.full((30, 1, 1), 0.5, np.float32)
+    net = sd.capture(SequentialState(nn.Linear(1, 1), cell).eval(), x)
+    assert net.populations[0].rule.adaptation is not None
+    assert fixed_threshold(net.populations[0].rule) is None
+    still = replace(net.populations[0].rule, adaptation=None)
+    assert fixed_threshold(still) == pytest.approx(1.0)
+    axis = pictures.membranes(sd.run(net, x, record=("spikes", "v"))).axes[0]
+    assert not [line for line in axis.lines if line.get_linestyle() == "--"]
 
 
 def test_curves_of_several_runs(made, tmp_path):

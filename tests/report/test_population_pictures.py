@@ -1,9 +1,14 @@
 """Pictures of populations: what is drawn is what the arrays say."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from snndeploy.engines import run
+from snndeploy.engines.trace import Trace
 from snndeploy.errors import SnnDeployError
+from snndeploy.network import Dense, Input, Network, Population, Projection, Rule
 from snndeploy.report.pictures import populations as draw
 from snndeploy.train.datasets.encoders import population_code
 from snndeploy.train.learning.stdp import PairSTDP
@@ -49,4 +54,19 @@ def test_what_is_read_back_stands_below_the_original_with_its_distance():
 def test_rasters_of_codes_show_every_spike():
     spikes = (np.random.default_rng(0).random((20, 3, 6)) < 0.3).astype(np.uint8)
     figure = draw.codes({"a": spikes, "b": 1 - spikes}, 1)
-    assert figure.axes[0].get_title(loc="right").startswith(f"{spikes[:, 1].sum()} spikes")
+    said = f"{spikes[:, 1].sum()} spikes, {spikes[:, 1].mean():.3f} per neuron and step"
+    assert figure.axes[0].get_title(loc="right") == said
+
+
+def test_spikes_under_a_constant_drive_and_the_steps_between_them():
+    """What stands beside a panel is the least and the most of the intervals, whatever their order."""
+    rule, one = Rule(beta=0.5, threshold=1.0), Projection("x", "a", (Dense(np.ones((1, 1))),))
+    network = Network(1e-3, (Input("x", (1,)),), (Population("a", (1,), rule),), (one,), ("a",))
+
+    def at(*steps: int) -> Trace:
+        spikes = np.isin(np.arange(20), steps).reshape(20, 1, 1)
+        return replace(run(network, np.zeros((20, 1, 1))), spikes={"a": spikes}, v={"a": np.zeros((20, 1, 1))})
+
+    figure = draw.constant_drive({"even": at(2, 5, 8), "uneven": at(1, 4, 9, 10, 13), "one": at(3)})
+    said = [axis.get_title(loc="right") for axis in figure.axes]
+    assert said == ["3 spikes; 3 steps between", "5 spikes; 1 to 5 steps between", "1 spikes"]

@@ -21,8 +21,8 @@ from snndeploy.engines.trace import Trace
 from snndeploy.errors import Finding, error, raise_errors
 from snndeploy.files import check_output, replacing
 from snndeploy.network.arrays import Array
-from snndeploy.network.registers import STATE_SHIFT, Registers
 from snndeploy.report.html.page import asset, embedded
+from snndeploy.report.thresholds import fixed_threshold
 
 # membranes that a page holds, steps x neurons; each takes 16 bits, as text 2.7 bytes
 MOST = 6_000_000
@@ -116,7 +116,7 @@ def _layer(trace: Trace, sample: int, name: str) -> dict[str, Any]:
     if name in trace.spikes:
         spikes = _text(np.packbits(trace.spikes[name][:, sample].reshape(-1)))
     shape = list(trace.network.shapes[name])
-    theta = _threshold(trace, name)
+    theta = fixed_threshold(trace.network.population[name].rule)
     return {
         "name": name,
         "shape": shape,
@@ -126,18 +126,6 @@ def _layer(trace: Trace, sample: int, name: str) -> dict[str, Any]:
         "spikes": spikes,
         "theta": theta,
     }
-
-
-def _threshold(trace: Trace, name: str) -> float | None:
-    """In float units; None where it differs from neuron to neuron, or moves."""
-    rule = trace.network.population[name].rule
-    if not rule.spiking or rule.adaptation is not None:
-        return None
-    if isinstance(rule, Registers):
-        level = (np.asarray(rule.vth) << STATE_SHIFT) / np.asarray(rule.scale) + np.asarray(rule.offset)
-    else:
-        level = np.asarray(rule.threshold)
-    return float(level.reshape(-1)[0]) if np.ptp(level) == 0 else None
 
 
 def _narrow(values: Array) -> tuple[float, str]:

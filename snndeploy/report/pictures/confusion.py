@@ -9,6 +9,7 @@ import numpy as np
 from snndeploy.errors import error
 from snndeploy.network.arrays import Array
 from snndeploy.report.pictures.canvas import figure
+from snndeploy.report.pictures.classes import checked
 
 
 def confusion(decisions: Array, labels: Array, names: tuple[str, ...] | None = None) -> Any:
@@ -18,14 +19,14 @@ def confusion(decisions: Array, labels: Array, names: tuple[str, ...] | None = N
         decisions, labels: int64 (sample,). names: of the classes.
 
     Raises:
-        SnnDeployError SD103: their numbers differ.
+        SnnDeployError SD103: their numbers differ, or labels are no classes.
     """
     from snndeploy.conform.statistics import wilson
 
-    decisions, labels = np.asarray(decisions), np.asarray(labels)
-    if decisions.shape != labels.shape or decisions.ndim != 1 or not labels.size:
-        what = f"{decisions.shape} decisions and {labels.shape} labels"
-        raise error("SD103", "confusion", what, "one label for each sample")
+    decisions = np.asarray(decisions)
+    labels = checked(labels, decisions.size, "confusion")
+    if not labels.size:
+        raise error("SD103", "confusion", "there are no samples", "give one at least")
     classes = int(max(decisions.max(), labels.max())) + 1
     table = np.bincount(labels * classes + decisions, minlength=classes**2).reshape(classes, classes)
     made = figure(0.42 * classes + 2.4, 0.42 * classes + 1.8)

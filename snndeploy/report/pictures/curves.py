@@ -63,7 +63,7 @@ def curves(runs: Sequence[str | Path]) -> Any:
 
 def _read(path: Path, along: str, needed: str) -> dict[str, list[tuple[int, float]]]:
     """Columns over the column `along`, which the rows' numbers stand in for."""
-    existing(path, f"{path.name} of a run")
+    existing(path, "log of a run")
     found: dict[str, list[tuple[int, float]]] = {}
     try:
         with path.open(newline="") as file:

@@ -9,6 +9,7 @@ import numpy as np
 from snndeploy.errors import error
 from snndeploy.network.arrays import Array
 from snndeploy.report.pictures.canvas import COLOURS, bare, figure
+from snndeploy.report.pictures.classes import checked
 from snndeploy.report.pictures.raster import chosen
 
 if TYPE_CHECKING:
@@ -34,7 +35,8 @@ def embedding(trace: Trace, labels: Array, population: str | None = None, seed: 
         trace: with spikes. labels: int64 (sample,). population: None: the last that feeds another, else the last.
 
     Raises:
-        SnnDeployError SD102: no spikes of it. SD103: labels and samples differ in number, or are fewer than 4.
+        SnnDeployError SD102: no spikes of it. SD103: labels and samples differ in number, or are fewer than 4;
+            labels are no classes.
     """
     from sklearn.manifold import TSNE
 
@@ -42,10 +44,9 @@ def embedding(trace: Trace, labels: Array, population: str | None = None, seed: 
     if population is None:
         last = last_hidden(trace.network)
         names = [name for name in names if name in last] or names
-    labels = np.asarray(labels)
-    if len(labels) != trace.batch or trace.batch < FEWEST:
-        what = f"{len(labels)} labels and {trace.batch} samples"
-        raise error("SD103", "embedding", what, f"one label for each sample, {FEWEST} or more")
+    labels = checked(labels, trace.batch, "embedding")
+    if trace.batch < FEWEST:
+        raise error("SD103", "embedding", f"there are {trace.batch} samples", f"{FEWEST} or more")
     counts = trace.spikes[names[-1]].sum(axis=0, dtype=np.int64).reshape(trace.batch, -1)
     perplexity = min(30.0, (trace.batch - 1) / 3)
     method = "exact" if trace.batch <= EXACT else "barnes_hut"

@@ -17,6 +17,7 @@ from snndeploy.network.inputs import as_inputs
 from snndeploy.network.network import Network
 from snndeploy.report.html.activations import most, write
 from snndeploy.report.pictures.canvas import save
+from snndeploy.report.pictures.classes import checked
 from snndeploy.report.pictures.confusion import confusion
 from snndeploy.report.pictures.curves import EPOCHS, curves
 from snndeploy.report.pictures.embedding import FEWEST, embedding, last_hidden
@@ -47,13 +48,15 @@ def everything(
         sample: the one that is drawn by itself.
 
     Raises:
-        SnnDeployError SD802: the folder cannot be made. SD102: there is no such sample. Else as `run`.
+        SnnDeployError SD802: the folder cannot be made. SD102: there is no such sample. SD103: labels are not one
+            class for each sample. Else as `run`.
     """
     target = make_folder(folder)
     inputs = as_inputs(network, data)
     count = int(next(iter(inputs.values())).shape[1])
     if not 0 <= sample < count:
         raise error("SD102", f"sample {sample}", f"there are {count}", f"0 to {count - 1}")
+    labels = checked(labels, count, "pictures")
     one = execute(network, {n: x[:, sample : sample + 1] for n, x in inputs.items()}, ENGINE, ("spikes", "v"))
     made: list[Path] = []
 

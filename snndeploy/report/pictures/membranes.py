@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from snndeploy.network.arrays import Array
-from snndeploy.network.registers import STATE_SHIFT, Registers
 from snndeploy.report.pictures.canvas import COLOURS, FAINT, bare, figure
 from snndeploy.report.pictures.raster import check_sample, chosen
+from snndeploy.report.thresholds import fixed_threshold
 
 if TYPE_CHECKING:
     from snndeploy.engines.trace import Trace
@@ -33,16 +32,17 @@ def membranes(trace: Trace, sample: int = 0, populations: Sequence[str] | None =
         v = trace.membrane(name)[:, sample].reshape(trace.steps, -1)
         spikes = trace.spikes[name][:, sample].reshape(trace.steps, -1) if name in trace.spikes else None
         busy = spikes.sum(axis=0) if spikes is not None and spikes.any() else np.abs(v).max(axis=0)
-        levels = thresholds(trace, name)[:1]
+        level = fixed_threshold(trace.network.population[name].rule)
         shown = np.argsort(-busy, kind="stable")[:neurons]
-        top, low = max([float(v[:, shown].max()), *levels]), float(v[:, shown].min())
+        top, low = float(v[:, shown].max()), float(v[:, shown].min())
+        top = top if level is None else max(top, level)
         for k, i in enumerate(shown):
             colour = COLOURS[k % len(COLOURS)]
             axis.plot(v[:, i], color=colour, lw=1.3, label=f"neuron {i}")
             if spikes is not None:
                 fired = np.flatnonzero(spikes[:, i])
                 axis.plot(fired, np.full(fired.size, top + 0.07 * (k + 1) * (top - low)), "v", color=colour, ms=5)
-        for level in levels:
+        if level is not None:
             axis.axhline(level, color=FAINT, ls="--", lw=1, zorder=0)
         axis.set_ylabel(f"{name}\nv", fontsize=9)
         axis.legend(fontsize=7, frameon=False, loc="upper right", ncols=neurons)
@@ -50,15 +50,3 @@ def membranes(trace: Trace, sample: int = 0, populations: Sequence[str] | None =
     axes[-1].set_xlabel(f"step ({trace.network.dt:g} s)")
     made.suptitle(f"sample {sample}, {trace.engine}: membrane after the step; triangles: spikes", fontsize=10)
     return made
-
-
-def thresholds(trace: Trace, name: str) -> Array:
-    """The threshold of a population in units of the float membrane, if all its neurons have the same; else nothing."""
-    rule = trace.network.population[name].rule
-    if isinstance(rule, Registers):
-        if rule.vth is None:
-            return np.zeros(0)
-        scaled = (np.asarray(rule.vth) << STATE_SHIFT) / np.asarray(rule.scale) + np.asarray(rule.offset)
-        return np.unique(scaled) if np.unique(scaled).size == 1 else np.zeros(0)
-    held = np.zeros(0) if rule.threshold is None else np.unique(np.asarray(rule.threshold))
-    return held if held.size == 1 else np.zeros(0)

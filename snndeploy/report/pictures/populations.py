@@ -10,7 +10,7 @@ import numpy as np
 from snndeploy.errors import error
 from snndeploy.network.arrays import Array
 from snndeploy.report.pictures.canvas import COLOURS, FAINT, INK, bare, figure
-from snndeploy.report.pictures.raster import marks
+from snndeploy.report.pictures.raster import marks, said_of
 from snndeploy.train.datasets.encoders import population_code, population_decode
 from snndeploy.train.learning.stdp import PairSTDP, learned, window
 
@@ -30,11 +30,13 @@ def tuning_curves(neurons: int, width: float = 1.0, low: float = 0.0, high: floa
         left.plot(values, rates[:, k], color=COLOURS[k % len(COLOURS)], lw=1.6)
     left.set_title(f"{neurons} tuning curves, width {width:g} distances", fontsize=9)
     left.set_xlabel("value")
-    left.set_ylabel("rate")
+    left.set_ylabel("rate, of the highest")
+    left.set_ylim(0, None)
     right.plot(values, values, color=FAINT, lw=3, label="value")
     right.plot(values, population_decode(rates, low, high), color=COLOURS[1], lw=1.4, label="read back")
     right.set_title("mean of preferred values, weighed by rates", fontsize=9)
     right.set_xlabel("value")
+    right.set_ylabel("read back")
     right.legend(fontsize=8, frameon=False)
     bare(left)
     bare(right)
@@ -71,13 +73,15 @@ def reconstruction(pictures: Array, read: Mapping[str, Array]) -> Any:
 
 def codes(spikes: Mapping[str, Array], sample: int = 0) -> Any:
     """Rasters of one sample in several codes. `spikes: (time, sample, *shape)` by name."""
-    made = figure(8, 1.9 * len(spikes) + 0.3)
-    axes = np.atleast_1d(made.subplots(len(spikes), 1, sharex=True))
+    # rows that are closer than a pixel cannot be told apart
+    heights = [max(1.6, np.asarray(each)[0, 0].size / 50) for each in spikes.values()]
+    made = figure(8, sum(heights) + 0.3 * (1 + len(spikes)))
+    axes = np.atleast_1d(made.subplots(len(spikes), 1, sharex=True, height_ratios=heights))
     for k, (axis, (name, each)) in enumerate(zip(axes, spikes.items(), strict=True)):
         one = np.asarray(each)[:, sample] != 0
         marks(axis, one, COLOURS[k % len(COLOURS)])
         axis.set_ylabel(f"{name}\n{one[0].size:,} neurons", fontsize=8)
-        axis.set_title(f"{int(one.sum()):,} spikes, {one.mean():.3f} a step", fontsize=8, loc="right", pad=2)
+        axis.set_title(said_of(one), fontsize=8, loc="right", pad=2)
     axes[-1].set_xlabel("step")
     return made
 
@@ -126,6 +130,7 @@ def stdp_window(rule: PairSTDP, longest: int = 40) -> Any:
     fine = np.linspace(-longest, longest, 20 * longest + 2)
     for side in (fine[fine < 0], fine[fine > 0]):
         axis.plot(side, window(rule, side), color=COLOURS[0], lw=1.6, label="closed form" if side[0] < 0 else None)
+    axis.plot(0, window(rule, np.zeros(1)), "o", color=COLOURS[0], ms=7, mfc="none")
     axis.plot(distances, moved, "o", color=COLOURS[1], ms=3, label="simulated")
     axis.set_xlabel("Δt = t(post) - t(pre), steps")
     axis.set_ylabel("Δw")
@@ -144,8 +149,8 @@ def constant_drive(traces: Mapping[str, Trace], neuron: int = 0) -> Any:
         fired = np.flatnonzero(trace.spikes[population][:, 0].reshape(trace.steps, -1)[:, neuron])
         axis.plot(v, color=COLOURS[0], lw=1.2)
         axis.vlines(fired, v.max() * 1.08, v.max() * 1.3, color=INK, lw=1.2)
-        between = np.diff(fired)
-        said = f"; {between[0]} to {between[-1]} steps between" if len(between) else ""
+        between = [str(each) for each in sorted({*np.diff(fired)})]
+        said = f"; {' to '.join(dict.fromkeys([between[0], between[-1]]))} steps between" if between else ""
         axis.set_title(f"{len(fired)} spikes{said}", fontsize=8, loc="right", pad=2)
         axis.set_ylabel(f"{name}\nv", fontsize=8)
         bare(axis)

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 
 def raster(trace: Trace, sample: int = 0, populations: Sequence[str] | None = None) -> Any:
-    """One row per neuron, a mark per spike; the mean number of spikes per step and neuron stands beside each panel.
+    """One row per neuron, a mark per spike; the mean number of spikes per neuron and step stands beside each panel.
+
+    Of an input that is no spikes, a mark stands for each value that is not 0.
 
     Args:
         trace: with spikes. sample: which one of its batch. populations: which; None: all with spikes.
@@ -26,18 +28,26 @@ def raster(trace: Trace, sample: int = 0, populations: Sequence[str] | None = No
     """
     names = chosen(trace, trace.spikes, populations, "spikes")
     check_sample(trace, sample)
-    panels = [(name, x[:, sample] != 0) for name, x in trace.inputs.items()]
-    panels += [(name, trace.spikes[name][:, sample]) for name in names]
-    heights = [1.0 + min(2.0, spikes[0].size / 300) for _, spikes in panels]
+    panels = [(name, x[:, sample] != 0, said_of(x[:, sample])) for name, x in trace.inputs.items()]
+    panels += [(name, each, said_of(each)) for name in names for each in (trace.spikes[name][:, sample],)]
+    heights = [1.0 + min(2.0, spikes[0].size / 300) for _, spikes, _ in panels]
     made = figure(9, 1.1 * sum(heights) + 0.4)
     axes = np.atleast_1d(made.subplots(len(panels), 1, sharex=True, height_ratios=heights))
-    for k, (axis, (name, spikes)) in enumerate(zip(axes, panels, strict=True)):
+    for k, (axis, (name, spikes, said)) in enumerate(zip(axes, panels, strict=True)):
         marks(axis, spikes, INK if k < len(trace.inputs) else COLOURS[0])
         axis.set_ylabel(f"{name}\n{spikes[0].size:,}", fontsize=9)
-        axis.set_title(f"{int(spikes.sum()):,} spikes, {spikes.mean():.3f} a step", fontsize=8, loc="right", pad=2)
+        axis.set_title(said, fontsize=8, loc="right", pad=2)
     axes[-1].set_xlabel(f"step ({trace.network.dt:g} s)")
     made.suptitle(f"sample {sample}, {trace.engine}", fontsize=10)
     return made
+
+
+def said_of(x: Array) -> str:
+    """What stands beside a panel of `x (time, *shape)`."""
+    some = int(np.count_nonzero(x))
+    if np.isin(x, (0, 1)).all():
+        return f"{some:,} spikes, {some / x.size:.3f} per neuron and step"
+    return f"{some:,} of {x.size:,} values are not 0"
 
 
 def marks(axis: Any, spikes: Array, colour: str) -> None:
