@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from snndeploy.card.describe import before
 from snndeploy.conform.statistics import wilson
 from snndeploy.report.models_table import FIGURES
 from snndeploy.train import record
@@ -68,7 +69,7 @@ def main(folders: Sequence[str]) -> None:
         "How each was trained (FOLD: 0 to 4):",
         "",
         "```",
-        *(command(runs[name][0]) for name in sorted(runs)),
+        *(line for name in sorted(runs) for line in commands(runs[name][0])),
         "```",
         "",
     ]
@@ -76,11 +77,11 @@ def main(folders: Sequence[str]) -> None:
     sys.stdout.write("\n".join(lines))
 
 
-def command(known: dict[str, Any]) -> str:
-    """As it was typed, for any fold."""
+def commands(known: dict[str, Any]) -> list[str]:
+    """As they were typed, for any fold; those of the runs that it began from first."""
     fold = known["arguments"]["fold"]
-    typed = str(known["sessions"][0]["command"]).replace(f"fold={fold}", "fold=FOLD")
-    return typed.replace(f"_fold_{fold}", "_fold_FOLD")
+    *earlier, last = [str(each["sessions"][0]["command"]) for each in (*before(known), known)]
+    return [*earlier, last.replace(f"fold={fold}", "fold=FOLD").replace(f"_fold_{fold}", "_fold_FOLD")]
 
 
 if __name__ == "__main__":

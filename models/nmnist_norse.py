@@ -31,7 +31,7 @@ def build(
     tau_syn: float = 2e-3,
     tau_mem: float = 4e-3,
     method: str = "super",
-    alpha: float = 1.0,
+    alpha: float | None = None,
     gain: float = 2.0,
 ) -> SequentialState:
     """(batch, 2, 34, 34) counts of events of one step and the state -> (batch, 10) spikes and the state.
@@ -40,11 +40,11 @@ def build(
         dense: no convolutions, `hidden` neurons. channels, wide: of both convolutions, which see every other pixel.
         dropout: before the last layer, 0: none. tau_syn, tau_mem: in steps of a millisecond.
         method: of the surrogate gradient: "super", 1 / (1 + |v - v_th|)², or tanh, triangle, circ, heavi_erfc.
-        alpha: of the last four; Norse 1.1 computes "super" without it. gain: of the initial weights.
+        alpha: of the last four, None: Norse's; Norse 1.1 computes "super" without it. gain: of the initial weights.
     """
 
     def cell() -> LIFCell:
-        held = {"tau_syn_inv": 1 / tau_syn, "tau_mem_inv": 1 / tau_mem, "alpha": alpha}
+        held = {"tau_syn_inv": 1 / tau_syn, "tau_mem_inv": 1 / tau_mem} | ({} if alpha is None else {"alpha": alpha})
         numbers = {name: torch.tensor(value) for name, value in held.items()}
         return LIFCell(LIFParameters(**numbers, method=method), dt=DT)
 

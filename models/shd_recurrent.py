@@ -33,7 +33,7 @@ def build(
     tau_syn: float = 4e-3,
     tau_mem: float = 3.3e-3,
     method: str = "super",
-    alpha: float = 1.0,
+    alpha: float | None = None,
     gain: float = 3.0,
     within: float = 0.1,
 ) -> SequentialState:
@@ -43,13 +43,13 @@ def build(
         hidden, wide: neurons of the first and second layer. recurrent: the first layer sees its own spikes.
         dropout: before the last layer, 0: none. tau_syn, tau_mem: in steps of a millisecond.
         method: of the surrogate gradient: "super", 1 / (1 + |v - v_th|)², or tanh, triangle, circ, heavi_erfc.
-        alpha: of the last four; Norse 1.1 computes "super" without it. gain: of the initial weights.
+        alpha: of the last four, None: Norse's; Norse 1.1 computes "super" without it. gain: of the initial weights.
         within: of those between the neurons of the recurrent layer, which Norse draws from N(0, 2 / hidden): at 1 they
             drown the input.
     """
 
     def about() -> LIFParameters:
-        held = {"tau_syn_inv": 1 / tau_syn, "tau_mem_inv": 1 / tau_mem, "alpha": alpha}
+        held = {"tau_syn_inv": 1 / tau_syn, "tau_mem_inv": 1 / tau_mem} | ({} if alpha is None else {"alpha": alpha})
         return LIFParameters(**{name: torch.tensor(value) for name, value in held.items()}, method=method)
 
     def linear(inputs: int, outputs: int) -> nn.Linear:
