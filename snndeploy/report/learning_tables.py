@@ -73,7 +73,8 @@ def draw(measured: dict[str, Any], path: Path) -> None:
         points, name = run["points"], f"T = {run['steps']}, {NAMES[run['way']].strip('`')}"
         axes[0].plot([p["cpu"] for p in points], [100 * p["accuracy"] for p in points], marker=".", label=name, **how)
         axes[1].plot(range(1, len(run["losses"]) + 1), run["losses"], lw=1, label=name, **how)
-    axes[0].axhline(100 * measured["settings"]["goal"], color="#c9ccd5", lw=1, zorder=0)
+    goal = measured["settings"]["goal"]
+    axes[0].axhline(100 * goal, color="#c9ccd5", lw=1, zorder=0, label=f"{goal:.0%}, where the clock stops")
     axes[0].set(xlabel="seconds of CPU in updates", ylabel="right of 10,000 test digits, %", xlim=(0, None))
     axes[1].set(xlabel="update", ylabel="loss", xlim=(0, None))
     for each in axes:

@@ -60,6 +60,9 @@ def test_membranes_are_those_of_the_trace(made):
     _, _, trace, _ = made
     name = next(iter(trace.v))
     figure = pictures.membranes(trace, 1, [name], neurons=2)
+    legend = figure.axes[0].get_legend()
+    figure.canvas.draw()
+    assert legend.get_window_extent().x0 >= figure.axes[0].get_window_extent().x1, "it covers no spikes"
     busiest = int(trace.spikes[name][:, 1].sum(axis=0).argmax())
     np.testing.assert_array_equal(figure.axes[0].lines[0].get_ydata(), trace.v[name][:, 1, busiest])
     # the threshold of snnTorch's neurons is 1
@@ -205,6 +208,12 @@ def test_curves_of_several_runs(made, tmp_path):
     lines = figure.axes[0].lines
     assert len(lines) == 2
     assert list(lines[0].get_xdata()) == [1, 2]
+    assert [each.get_text() for each in figure.axes[0].get_legend().get_texts()] == ["run", "run"]
+    held = tmp_path / "held"
+    held.mkdir()
+    (held / "epochs.csv").write_text("epoch,loss,validation_loss\n1,0.5,0.6\n2,0.4,0.5\n")
+    told = pictures.curves([held]).axes[0].get_legend()
+    assert [each.get_text() for each in told.get_texts()] == ["training samples", "held back"]
     save(figure, tmp_path / "c.pdf")
     with pytest.raises(SnnDeployError, match="SD801"):
         pictures.curves([tmp_path / "none"])

@@ -9,7 +9,7 @@ from typing import Any
 
 from snndeploy.errors import error
 from snndeploy.files import UNREADABLE, existing, short
-from snndeploy.report.pictures.canvas import COLOURS, bare, figure
+from snndeploy.report.pictures.canvas import COLOURS, INK, bare, figure
 
 EPOCHS, TESTS = "epochs.csv", "tests.csv"
 TESTED = "accuracy on test samples"
@@ -21,6 +21,7 @@ LINES = {
     "validation_accuracy": ("accuracy", "--"),
     "rate": ("spikes per step and neuron", "-"),
 }
+STYLES = {"-": "training samples", "--": "held back"}
 
 
 def curves(runs: Sequence[str | Path]) -> Any:
@@ -33,6 +34,8 @@ def curves(runs: Sequence[str | Path]) -> Any:
     Raises:
         SnnDeployError SD801, SD841: there is no such file, or it is none of a run.
     """
+    from matplotlib.lines import Line2D
+
     held = {k: Path(run) / TESTS for k, run in enumerate(runs)}
     looks = {k: path for k, path in held.items() if path.is_file() and path.stat().st_size}
     panels = list(dict.fromkeys(panel for panel, _ in LINES.values())) + [TESTED] * bool(looks)
@@ -56,8 +59,12 @@ def curves(runs: Sequence[str | Path]) -> Any:
         axis.set_xlabel("updates" if panel == TESTED else "epoch", fontsize=9)
         axis.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
         bare(axis)
-    if len(runs) > 1:
-        axes["loss"].legend(fontsize=7, frameon=False)
+    lines = axes["loss"].lines
+    named = [each for each in lines if len(runs) > 1 and not each.get_label().startswith("_")]
+    if any(each.get_linestyle() == "--" for each in lines):
+        named += [Line2D([], [], color=INK, ls=style, label=said) for style, said in STYLES.items()]
+    if named:
+        axes["loss"].legend(handles=named, fontsize=7, frameon=False)
     return made
 
 

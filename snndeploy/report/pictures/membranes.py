@@ -45,7 +45,7 @@ def membranes(trace: Trace, sample: int = 0, populations: Sequence[str] | None =
         if level is not None:
             axis.axhline(level, color=FAINT, ls="--", lw=1, zorder=0)
         axis.set_ylabel(f"{name}\nv", fontsize=9)
-        axis.legend(fontsize=7, frameon=False, loc="upper right", ncols=neurons)
+        axis.legend(fontsize=7, frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
         bare(axis)
     axes[-1].set_xlabel(f"step ({trace.network.dt:g} s)")
     made.suptitle(f"sample {sample}, {trace.engine}: membrane after the step; triangles: spikes", fontsize=10)

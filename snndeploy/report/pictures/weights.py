@@ -51,6 +51,7 @@ def weights(network: Network, projection: str | None = None) -> Any:
         right.hist(values.ravel(), bins=64, color=COLOURS[0])
         right.set_title(f"{values.size:,} weights, {np.mean(values == 0):.1%} zero", fontsize=8)
         right.set_yticks([])
+        right.xaxis.get_major_locator().set_params(nbins=4)
         bare(right)
     return made
 
