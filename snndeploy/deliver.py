@@ -251,13 +251,21 @@ def _of_file(
     make = models.function(name)
     models.check_arguments(arguments, name, *models.makers(name))
     if hasattr(file, "learn"):
-        settings["learn"] = file.learn
+        # settings that it names have the defaults that stand there
+        settings = {**_defaults(file.learn), **settings, "learn": file.learn}
     if arguments:
         settings["arguments"] = dict(arguments)
     if data is None or isinstance(data, (str, os.PathLike)):
         data = data_of(file, name, data, arguments)
     module = models.build_seeded(name, settings.get("seed", 0), models.chosen(arguments, make))
     return module, data, dt or getattr(file, "DT", None), settings
+
+
+def _defaults(learn: Callable[..., Any]) -> dict[str, Any]:
+    from snndeploy.train.settings import NAMES
+
+    parameters = signature(learn).parameters.values()
+    return {each.name: each.default for each in parameters if each.name in NAMES and each.default is not each.empty}
 
 
 def data_of(file: ModuleType, name: str, folder: Any, arguments: Mapping[str, Any]) -> Any:

@@ -11,7 +11,8 @@ have a default (`build(beta=0.9)`) can be chosen by whoever uses the file: `--se
 
 `learn` changes the module in place and yields after each epoch; what it yields, numbers by name or None, goes into
 `epochs.csv`. It gets `x (time, sample, *shape)` and `labels int64 (sample,)` of the training samples as NumPy arrays,
-those settings that it names as parameters (epochs, seed, lr, ...), and `progress(done, of, text)` if it names that.
+those settings that it names as parameters (epochs, seed, lr, ...; their defaults hold where nobody says otherwise), and
+`progress(done, of, text)` if it names that.
 Measuring, holding samples back, the best epoch, its test, capture and proof are the toolkit's, as for every other file
 (`snndeploy.train.by_rule`); settings without a use there are refused (SD890).
 """

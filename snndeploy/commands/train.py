@@ -126,6 +126,7 @@ def train(
 ) -> None:
     """Train a model, resume it after a kill, and deliver its best epoch as a proven .nir file."""
     from snndeploy import verbs
+    from snndeploy.train.checkpoint import LAST
 
     if visualise and not capture:
         what = "what is not captured cannot be looked into"
@@ -136,7 +137,7 @@ def train(
     bands = _bands(rates)
     named = {"data": data, "labels": labels, "test": test, "test_labels": test_labels}
     said = {"command": command_line(), "files": {n: str(f) for n, f in named.items() if f is not None}}
-    with progress("train", json) as update, resumable(out, json):
+    with progress("train", json) as update, resumable(out, json, LAST):
         done = verbs.train(
             model,
             given,
@@ -198,12 +199,14 @@ def _pictures(done: Any, out: Path, log: Path | None, json: bool) -> list[str]:
 
 
 @contextmanager
-def resumable(out: Path, json: bool) -> Iterator[None]:
-    """Says, after Ctrl-C, how to go on."""
+def resumable(out: Path, json: bool, needed: str = ".") -> Iterator[None]:
+    """Says, after Ctrl-C, how to go on; `needed`: the file in `out` without which that is impossible."""
     try:
         yield
     except KeyboardInterrupt:
-        say(f"{out}: stopped; the same command with --resume goes on from here", json)
+        there = (out / needed).exists()
+        how = "the same command with --resume goes on from here" if there else "it left no checkpoint to go on from"
+        say(f"{out}: stopped; {how}", json)
         raise
 
 

@@ -8,7 +8,7 @@ that was stopped is not offered, for what a rule carries from epoch to epoch is 
 from __future__ import annotations
 
 import time as clock
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from inspect import signature
 from pathlib import Path
 from typing import IO, Any
@@ -19,19 +19,21 @@ from snndeploy.errors import Finding, error, raise_errors
 from snndeploy.files import make_folder
 from snndeploy.train import checkpoint
 from snndeploy.train.batches import Arrays
-from snndeploy.train.epochs import EachEpoch, Progress
+from snndeploy.train.data import Data
+from snndeploy.train.epochs import EachEpoch, Progress, check_weights
 from snndeploy.train.evaluation import evaluate
 from snndeploy.train.forwards import forward_of
 from snndeploy.train.logs import EPOCHS, FILES, Logs, check_board
 from snndeploy.train.loop import SHOWN, Trained
 from snndeploy.train.processes import start
+from snndeploy.train.rule_rows import Learn, said_by
 from snndeploy.train.run import hold
 from snndeploy.train.settings import NAMES, Settings, settings
 from snndeploy.train.sources import sources_of
 from snndeploy.train.state import Epoch, State
 
-Learn = Callable[..., Iterator[Mapping[str, float] | None]]
 # settings of the loop around learn(); of the others, those that learn() names
+NOTE = "learned by learn() of the model file; loss and accuracy are measured behind each epoch"
 KEPT = ("seed", "validation", "patience", "batch", "loss", "scale", "device")
 
 
@@ -67,7 +69,8 @@ def train(
 
     Raises:
         SnnDeployError SD807: a setting is out of its range. SD890: it is of no use here; all are named. SD891: the
-            samples do not lie in memory or change, or learn() yields nothing. SD842: the folder holds a run.
+            samples do not lie in memory or change; or learn() fails, yields nothing, or what is no row of numbers.
+            SD842: the folder holds a run. SD844: a weight is no number.
     """
     del model
     begun = clock.perf_counter()
@@ -95,7 +98,8 @@ def train(
     lock, logs = _open(folder, None if log is None else Path(log), tensorboard)
     try:
         (x,) = inputs.values()
-        for said in learn(module, x.numpy(), labels.numpy(), **given):
+        for said in said_by(learn, module, x.numpy(), labels.numpy(), given):
+            check_weights(module, state.epoch + 1, "see what learn() writes into the module")
             seen = evaluate(forward, sources.train, how, fabric)
             held = None if sources.validation is None else evaluate(forward, sources.validation, how, fabric)
             rate = sum(seen.rates.values()) / max(1, len(seen.rates))
@@ -106,7 +110,7 @@ def train(
                     checkpoint.save_weights(folder / "best.pt", module)
             if logs is not None:
                 rates = {f"rate of {name}": value for name, value in seen.rates.items()}
-                logs.row(EPOCHS, state.epoch, {"epoch": state.epoch, **done._asdict(), **rates, **(said or {})})
+                logs.row(EPOCHS, state.epoch, {"epoch": state.epoch, **done._asdict(), **rates, **said})
                 logs.lengths()
             if each_epoch is not None:
                 each_epoch(state.epoch, done)
@@ -129,7 +133,7 @@ def train(
         best=state.best_epoch,
         rates={} if score is None else score.rates,
         stopped=state.stopped,
-        notes=("learned by learn() of the model file; loss and accuracy are measured behind each epoch",),
+        notes=(*(data.notes if isinstance(data, Data) else ()), NOTE),
         network=forward.network,
         sources=sources,
         seconds=clock.perf_counter() - begun,
@@ -164,10 +168,13 @@ def _open(folder: Path | None, log: Path | None, tensorboard: bool) -> tuple[IO[
     for each in (folder, log or folder):
         make_folder(each)
     lock = hold(folder)
-    held = [name for name in (checkpoint.LAST, "best.pt", *FILES) if (folder / name).exists()]
+    places = [*(folder / name for name in (checkpoint.LAST, "best.pt", *FILES)), (log or folder) / EPOCHS]
+    # a run that failed before its first epoch leaves an empty file
+    held = [path.name for path in places if path.exists() and path.stat().st_size]
     if held:
         lock.close()
-        raise error("SD842", str(folder), f"it holds a run already ({held[0]})", "name another folder")
+        where = f"{folder}" if log is None else f"{folder}, {log}"
+        raise error("SD842", where, f"it holds a run already ({held[0]})", "name another folder")
     try:
         return lock, Logs(log or folder, {EPOCHS: 0}, tensorboard)
     except BaseException:

@@ -155,7 +155,7 @@ class Loop:
         """Validation, the epoch's row, the best weights so far, and a checkpoint."""
         state, how = self.state, self.how
         sums = state.sums
-        self.check_weights()
+        check_weights(self.module, state.epoch + 1, f"lower lr (now {how.lr:g})")
         held = self.sources.validation
         score: Score | None = None if held is None else evaluate(self.forward, held, how, self.fabric)
         done = Epoch(
@@ -178,13 +178,6 @@ class Loop:
             self.save(run)
         if self.each_epoch is not None and self.part.rank == 0:
             self.each_epoch(state.epoch, done)
-
-    def check_weights(self) -> None:
-        # spikes are 0 or 1 whatever happens, so that a loss can stay finite when the weights are not
-        lost = [name for name, p in self.module.named_parameters() if not torch.isfinite(p).all()]
-        if lost:
-            what = f"{', '.join(lost)} are NaN or infinite after epoch {self.state.epoch + 1}"
-            raise error("SD844", type(self.module).__name__, what, f"lower lr (now {self.how.lr:g})")
 
     def break_off(self, run: Run | None, stop: Stop, saved: bool = False) -> None:
         """Ends the run between two batches, if somebody asked for that. Raises KeyboardInterrupt."""
@@ -219,6 +212,15 @@ class Loop:
         if run is not None and run.first:
             checkpoint.save_weights(run.folder / "best.pt", self.module)
         return score
+
+
+def check_weights(module: torch.nn.Module, epoch: int, fix: str) -> None:
+    """All weights are numbers. Raises SD844."""
+    # spikes are 0 or 1 whatever happens, so that a loss can stay finite when the weights are not
+    lost = [name for name, p in module.named_parameters() if not torch.isfinite(p).all()]
+    if lost:
+        what = f"{', '.join(lost)} are NaN or infinite after epoch {epoch}"
+        raise error("SD844", type(module).__name__, what, fix)
 
 
 def _never() -> Any:

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 
 import numpy as np
 import pytest
@@ -144,3 +145,83 @@ def test_rows_go_to_the_folder_of_logs(file, tmp_path, capsys):
     assert not (tmp_path / "run" / "epochs.csv").exists()
     with pytest.raises(SnnDeployError, match="SD807 log"):
         sd.train(str(file), log=tmp_path / "other")
+
+
+BASE = "def learn(" + MODEL.partition("def learn(")[2]
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (
+            "    raise ValueError('no good')\n    yield",
+            r"SD891 learn\(\), broken.py line \d+: it raises ValueError",
+        ),
+        ("    return None", "SD891 learn.*NoneType"),
+        ("    yield 3", "SD891 learn.*yields int"),
+        ("    yield {'moved': 'far'}", "SD891 learn.*moved = 'far', no number"),
+        ("    yield {'moved': x}", "SD891 learn.*no number"),
+        ("    yield {'loss': 1.0}", "SD891 learn.*'loss' is no name"),
+        ("    yield {'a,b': 1.0}", "SD891 learn.*'a,b' is no name"),
+        ("    yield None\n    yield {'moved': 1.0}", "SD891 learn.*moved where it first yielded nothing"),
+        ("    module[0].weight.data[0, 0] = float('nan')\n    yield", r"SD844 Sequential: 0.weight are NaN.* epoch 1"),
+    ],
+)
+def test_a_rule_that_fails_is_told_so_and_leaves_no_wrong_rows(file, tmp_path, capsys, body, words):
+    broken = tmp_path / "broken.py"
+    broken.write_text(MODEL.replace(BASE, f"def learn(module, x, labels, epochs):\n{body}\n"))
+    assert cli.main(["train", str(broken), "--out", str(tmp_path / "run")]) == 2
+    assert re.search(words, capsys.readouterr().err)
+    rows = (tmp_path / "run" / "epochs.csv").read_text().splitlines()
+    assert len({row.count(",") for row in rows}) <= 1
+    if not rows:
+        assert cli.main(["train", str(file), "--out", str(tmp_path / "run"), "--json"]) == 0
+
+
+def test_a_rule_that_asks_for_what_nobody_gives(tmp_path):
+    odd = tmp_path / "odd.py"
+    odd.write_text(MODEL.replace("x, labels, epochs, seed=0,", "x, labels, teacher, epochs, seed=0,"))
+    with pytest.raises(SnnDeployError, match="SD891 learn.*'teacher'"):
+        sd.train(str(odd))
+
+
+def test_numbers_of_numpy_and_torch_are_rows_as_others(file, tmp_path):
+    file.write_text(
+        MODEL.replace(
+            '"seed": seed}', '"seed": torch.tensor(seed), "w": module[0].weight[0, 0], "moved": np.float32(0.5)}'
+        )
+    )
+    sd.train(str(file), out=tmp_path / "run")
+    with (tmp_path / "run" / "epochs.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    assert [(float(row["moved"]), int(row["seed"])) for row in rows] == [(0.5, 0)] * 3
+
+
+def test_what_was_left_out_of_the_data_is_told(file):
+    from snndeploy.train.data import Data
+
+    x, y = models.load(str(file)).data()
+    done = sd.train(str(file), Data(x, y, x, y, notes=("2 damaged recordings were left out: a, b",)))
+    assert "2 damaged recordings were left out: a, b" in str(done)
+
+
+def test_defaults_of_learn_hold_where_nothing_is_said(file):
+    file.write_text(MODEL.replace('"epochs": 3, ', "").replace("epochs, seed=0", "epochs=2, seed=0"))
+    assert len(sd.train(str(file)).history) == 2
+    assert len(sd.train(str(file), epochs=1).history) == 1
+
+
+def test_logs_of_another_run_are_left_as_they_are(file, tmp_path):
+    sd.train(str(file), out=tmp_path / "a", log=tmp_path / "log")
+    before = (tmp_path / "log" / "epochs.csv").read_bytes()
+    with pytest.raises(SnnDeployError, match=r"SD842 .*epochs.csv"):
+        sd.train(str(file), out=tmp_path / "b", log=tmp_path / "log")
+    assert (tmp_path / "log" / "epochs.csv").read_bytes() == before
+
+
+def test_a_rule_that_is_stopped_is_not_said_to_go_on(file, tmp_path, capsys):
+    file.write_text(MODEL.replace("    # the second", "    raise KeyboardInterrupt\n    # the second"))
+    assert cli.main(["train", str(file), "--out", str(tmp_path / "run")]) == 130
+    said = capsys.readouterr().err
+    assert "stopped" in said
+    assert "--resume" not in said
