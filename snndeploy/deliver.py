@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from snndeploy import models
 from snndeploy.errors import Finding, VerdictError, error
+from snndeploy.files import short
 from snndeploy.network.arrays import equal
 from snndeploy.network.network import Network
 
@@ -134,6 +135,9 @@ def train(
     """
     if prove < 1:
         raise error("SD807", "prove", f"{prove} samples prove nothing", "prove=64")
+    if test_only and weights is not None:
+        fix = "leave one of the two out (--weights, --test-only)"
+        raise error("SD807", "weights", "a test alone is of best.pt in the folder of the run", fix)
     module, given = model, data
     if isinstance(model, (str, os.PathLike)):
         name = os.fspath(model)
@@ -272,20 +276,31 @@ def data_of(file: ModuleType, name: str, folder: Any, arguments: Mapping[str, An
     """What data() of a model file returns, of the folder and the arguments that are given to it.
 
     Raises:
-        SnnDeployError SD804: it has no data(), or one that takes no folder. SD801: there is no such folder.
+        SnnDeployError SD804: it has no data(), or one that takes no folder, or that fails. SD801: there is no such
+            folder. SD808: the memory does not suffice.
     """
     make = getattr(file, "data", None)
     if make is None:
         raise error("SD804", name, "it has no data(), and no samples are given", "--data x.npz; or write data()")
     given = models.chosen(arguments, make)
     if folder is None:
-        return make(**given)
+        return _made(make, given)
     if "folder" not in signature(make).parameters:
         fix = "def data(folder=None): ...; or name a .npz of samples"
         raise error("SD804", name, "its data() takes no folder, and one is given", fix)
     if not Path(folder).exists():
         raise error("SD801", str(folder), "there is no such folder", "check the path")
-    return make(folder=Path(folder), **given)
+    return _made(make, {"folder": Path(folder), **given})
+
+
+def _made(make: Callable[..., Any], given: Mapping[str, Any]) -> Any:
+    try:
+        return make(**given)
+    except MemoryError as problem:
+        fix = "fewer samples or steps, if data() has arguments for them (--set)"
+        raise error("SD808", "data()", f"the memory does not suffice ({short(problem)})", fix) from problem
+    except Exception as problem:
+        raise models.failed(make, problem) from problem
 
 
 def _proven(module: Any, done: Trained, prove: int, dt: float, time: Any) -> Network:

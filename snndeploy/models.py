@@ -188,7 +188,7 @@ def build(source: str, weights: str | os.PathLike[str] | None = None, given: Map
     try:
         module = make(**(given or {}))
     except (Exception, SystemExit) as problem:
-        raise _failed(Path(inspect.getfile(make)), f"{make.__name__}() failed", problem) from problem
+        raise failed(make, problem) from problem
 
     import torch
 
@@ -269,6 +269,11 @@ def fill(module: Any, weights: str | os.PathLike[str]) -> None:
     if found:
         raise SnnDeployError(found)
     module.load_state_dict(state)
+
+
+def failed(make: Callable[..., Any], problem: BaseException) -> SnnDeployError:
+    """What a function of a model file raised, as SD804 with its line; an error of ours as it is."""
+    return _failed(Path(inspect.getfile(make)), f"{make.__name__}() failed", problem)
 
 
 def _failed(path: Path, what: str, problem: BaseException) -> SnnDeployError:

@@ -22,7 +22,8 @@ def labelled(
         inputs: names of the network's inputs; an input may itself be called labels.
 
     Raises:
-        SnnDeployError SD800: labels are in both. SD801, SD803, SD104: as `load_arrays`.
+        SnnDeployError SD800: labels are in both, or several arrays in their file. SD801, SD803, SD104: as
+            `load_arrays`.
     """
     held = load_arrays(samples, what)
     inside = held.pop(LABELS, None) if isinstance(held, dict) and LABELS not in inputs else None
@@ -30,7 +31,14 @@ def labelled(
         raise error("SD800", str(labels), f"labels are also in {samples}", "leave out one")
     if isinstance(held, dict) and len(held) == 1:
         held = next(iter(held.values()))
-    return held, inside if labels is None else load_arrays(labels, "label file")
+    if labels is None:
+        return held, inside
+    classes = load_arrays(labels, "label file")
+    if isinstance(classes, dict):
+        raise error(
+            "SD800", str(labels), f"it holds {', '.join(classes)}, and labels are one array", "np.save(path, y)"
+        )
+    return held, classes
 
 
 def taught(samples: Path, labels: Path | None) -> tuple[Any, Any]:

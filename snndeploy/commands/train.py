@@ -131,7 +131,14 @@ def train(
     if visualise and not capture:
         what = "what is not captured cannot be looked into"
         raise error("SD800", "--visualise", what, "leave out --no-capture, or --visualise")
-    given: Any = data if data is None or data.is_dir() or data.suffix == ".zip" else taught(data, labels)
+    own = data is None or data.is_dir() or data.suffix == ".zip"
+    for option, file, lacking in (
+        ("--labels", labels, own and "a file of samples: --data x.npy"),
+        ("--test-labels", test_labels, test is None and "--test x.npy"),
+    ):
+        if file is not None and lacking:
+            raise error("SD800", option, "there are no samples that they are of", f"give {lacking}; or leave it out")
+    given: Any = data if own or data is None else taught(data, labels)
     arguments = arguments_of(model, chosen)
     held = None if test is None else taught(test, test_labels)
     bands = _bands(rates)

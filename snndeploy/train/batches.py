@@ -166,6 +166,9 @@ class Arrays(Source):
     def _check(self) -> None:
         where = self.where
         found = []
+        if self.labels.ndim != 1:
+            fix = "one class number per sample: labels.argmax(axis=1) of one-hot rows, labels[:, 0] of a column"
+            raise error("SD843", where, f"its labels are {self.labels.shape}, not (sample,)", fix)
         for name, x in self.inputs.items():
             if x.ndim < 3 or x.shape[1] != self.samples:
                 what = f"{name!r} is {tuple(x.shape)}, and {self.samples} labels ask for "

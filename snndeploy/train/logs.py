@@ -41,7 +41,8 @@ class Logs:
             size = path.stat().st_size if path.exists() else 0
             if size < known:
                 what = f"it has {size:,} bytes, and had {known:,} at the checkpoint: rows were lost"
-                raise error("SD841", str(path), what, "put the file back, or begin the run anew")
+                fix = "put the file back, name the folder of logs that the run was begun with (--log), or begin it anew"
+                raise error("SD841", str(path), what, fix)
         self.board: Any = _board(folder, step) if tensorboard else None
         for name, known in lengths.items():
             path = folder / name

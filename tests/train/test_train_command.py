@@ -116,15 +116,48 @@ def test_the_best_epoch_is_tested_alone(files, capsys):
         (["--test", "/nowhere.npz"], "no such"),
         (["--layout", "batch"], "choose from time-major"),
         (["--prove", "0"], "prove nothing"),
+        (["--test-only", "--weights", "{f}/run/best.pt"], "leave one of the two out"),
+        (["--labels", "{f}/several.npz"], "labels are also in"),
+        (["--test", "{f}/x.npy", "--test-labels", "{f}/several.npz"], "it holds a, b, and labels are one array"),
+        (["--test", "{f}/x.npy", "--test-labels", "{f}/column.npy"], "its labels are (10, 1), not (sample,)"),
     ],
 )
 def test_what_is_refused(files, more, words, capsys):
     if "cuda" in more and torch.cuda.is_available():
         pytest.skip("there is a CUDA device")
-    assert run(files, "new", *more) == 2
+    np.savez(files / "several.npz", a=np.arange(10), b=np.arange(10))
+    np.save(files / "x.npy", np.zeros((6, 10, 8), np.float32))
+    np.save(files / "column.npy", np.arange(10)[:, None] % 4)
+    assert run(files, "new", *(each.format(f=files) for each in more)) == 2
     found = json.loads(capsys.readouterr().out)["error"]
     assert words in found[0]["what"] + found[0]["fix"]
     assert not (files / "new").exists()
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (["--labels", "{f}/y.npy"], "SD800 --labels: there are no samples that they are of"),
+        (["--data", "{f}", "--labels", "{f}/y.npy"], "SD800 --labels"),
+        (["--test-labels", "{f}/y.npy"], "SD800 --test-labels"),
+    ],
+)
+def test_labels_of_no_samples_are_refused(files, tmp_path, more, words, capsys):
+    """They were passed over, and something else was trained on."""
+    np.save(files / "y.npy", np.arange(30) % 4)
+    given = ["--out", f"{tmp_path}/new", "--epochs", "1"]
+    assert cli.main(["train", f"{files}/mine.py", *given, *(each.format(f=files) for each in more)]) == 2
+    assert words in capsys.readouterr().err
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_data_that_fails_is_told_with_its_line(tmp_path, capsys):
+    file = tmp_path / "fails.py"
+    file.write_text(MODEL.partition("def data")[0] + "def data():\n    return open('none.npz')\n")
+    line = len(file.read_text().splitlines())
+    assert cli.main(["train", str(file), "--out", str(tmp_path / "run")]) == 2
+    said = capsys.readouterr().err
+    assert f"SD804 {file}:{line}: data() failed: FileNotFoundError" in said
 
 
 def test_all_steps_at_once(files, capsys):
