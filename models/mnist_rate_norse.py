@@ -53,9 +53,8 @@ def data(
         samples: of the training set, the first ones; None: all.
     """
     from snndeploy.train.datasets.encoders import coded
-    from snndeploy.train.datasets.mnist import mnist
-    from snndeploy.train.datasets.small import enlarged_digits
+    from snndeploy.train.datasets.small import pictures_of
 
-    held = (enlarged_digits() if folder is None else mnist(folder, kind, download)).first(samples, None)
+    held = pictures_of(folder, kind, download).first(samples, None)
     x, x_test = (coded(each.reshape(-1, 784), steps, code) for each in (held.train, held.test))
     return Data(x, held.train_labels, x_test, held.test_labels)

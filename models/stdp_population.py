@@ -27,6 +27,7 @@ from norse.torch import (
 from norse.torch.functional.lif_box import LIFBoxParameters
 from torch import nn
 
+from snndeploy.errors import error
 from snndeploy.network.arrays import Array
 from snndeploy.train.data import Data
 from snndeploy.train.datasets.encoders import poisson_code, population_code
@@ -86,7 +87,11 @@ def data(
 
 def pictures(folder: Path | None, kind: str = "mnist", samples: int | None = None) -> tuple[Array, Array, Array, Array]:
     """Brightness 0..1 (sample, *shape) and labels, to train with and to test."""
+    if samples is not None and samples < 1:
+        raise error("SD807", "samples", f"{samples} samples cannot be taken", "--set samples=100")
     if folder is None:
+        if kind != "mnist":
+            raise error("SD807", f"kind {kind!r}", "nothing says in which folder", "name it (--data)")
         from sklearn.datasets import load_digits
         from sklearn.model_selection import train_test_split
 
@@ -160,6 +165,10 @@ def learn(
     weight /= np.linalg.norm(weight, axis=1, keepdims=True)
     common = feedforward * float(weight.mean())
     start = threshold * float(((weight - common) @ x.mean(axis=(0, 1))).mean()) / (1 - alpha)
+    if not 0 < start < np.inf:
+        what = f"the mean picture leads to a first threshold of {start:.3g}, which must be above 0"
+        fix = "a smaller feedforward, a threshold above 0, or brighter pictures"
+        raise error("SD807", "learn()", what, fix)
     layer = Layer(alpha, 1 - k, k, int(competing.p.rho_reset), inhibition * start, common)
     held = Competitors(layer, weight, np.full(len(weight), start), 1.0)
     amount, draws = attraction * float(weight.mean()), np.random.default_rng(seed)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from snndeploy.errors import error
 from snndeploy.network.arrays import Array
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ class Data:
     """Samples split once and for all.
 
     Attributes:
-        train, test: float32 (time, sample, *shape), what goes into the network.
+        train, test: (time, sample, *shape) of any type of number, what goes into the network.
         train_labels, test_labels: int64 (sample,).
         augment: what is done with each batch of training samples, and with no other; see `train.augment.Augment`.
         notes: what a reader of results should know, as what was left out.
@@ -32,6 +33,21 @@ class Data:
     notes: tuple[str, ...] = ()
 
 
+def check_steps(steps: int) -> None:
+    """Raises SnnDeployError SD807 where there is no step."""
+    if steps < 1:
+        raise error("SD807", "steps", f"{steps} steps hold nothing", "choose 1 or more (--set steps=16)")
+
+
+def shares(values: Array, name: str) -> Array:
+    """The values as float64. Raises SnnDeployError SD807 where one lies beyond 0..1."""
+    x = np.asarray(values, np.float64)
+    if x.size and not (np.isfinite(x).all() and x.min() >= 0 and x.max() <= 1):
+        what = f"it reaches from {np.nanmin(x):g} to {np.nanmax(x):g}, and 0..1 is needed"
+        raise error("SD807", name, what, "divide by its largest value (pixels: 255)")
+    return x
+
+
 def rate_code(intensity: Array, steps: int) -> Array:
     """Spikes at evenly spaced steps, as many as the intensity asks for; the same every time.
 
@@ -42,8 +58,12 @@ def rate_code(intensity: Array, steps: int) -> Array:
 
     Returns:
         float32 (steps, sample, *shape), 0 or 1.
+
+    Raises:
+        SnnDeployError SD807: an intensity lies beyond 0..1, or there is no step.
     """
-    x = np.clip(np.asarray(intensity, np.float64), 0, 1)
+    check_steps(steps)
+    x = shares(intensity, "intensity")
     edges = np.floor(np.arange(steps + 1).reshape(-1, *(1,) * x.ndim) * x + 0.5)
     return np.diff(edges, axis=0).astype(np.float32)
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from snndeploy.errors import Finding, error, raise_errors
 from snndeploy.network.arrays import Array
-from snndeploy.train.data import rate_code
+from snndeploy.train.data import check_steps, rate_code, shares
 
 __all__ = [
     *("coded", "count_code", "delta_code", "latency_code", "poisson_code", "population_code", "population_decode"),
@@ -27,8 +27,14 @@ def poisson_code(intensity: Array, steps: int, seed: int = 0, rate: float = 1.0)
 
     Returns:
         float32 (steps, sample, *shape), 0 or 1; the same for the same seed.
+
+    Raises:
+        SnnDeployError SD807: an intensity or the rate lies beyond 0..1, or there is no step.
     """
-    x = _within(intensity, "intensity")
+    check_steps(steps)
+    if not 0 < rate <= 1:
+        raise error("SD807", "rate", f"{rate:g} spikes in a step are no chance of one", "choose one above 0, 1 at most")
+    x = shares(intensity, "intensity")
     draws = np.random.default_rng(seed)
     return np.stack([draws.random(x.shape) < rate * x for _ in range(steps)]).astype(np.float32)
 
@@ -44,7 +50,8 @@ def latency_code(intensity: Array, steps: int, threshold: float = 0.01) -> Array
     Returns:
         float32 (steps, sample, *shape), 0 or 1.
     """
-    x = _within(intensity, "intensity")
+    check_steps(steps)
+    x = shares(intensity, "intensity")
     at = np.rint((1 - x) * (steps - 1)).astype(np.int64)
     times = np.arange(steps).reshape(-1, *(1,) * x.ndim)
     return np.asarray((times == at) & (x > threshold), np.float32)
@@ -61,7 +68,8 @@ def count_code(intensity: Array, steps: int, most: int = 4) -> Array:
     Returns:
         uint8 (steps, sample, *shape), 0..most.
     """
-    x = _within(intensity, "intensity")
+    check_steps(steps)
+    x = shares(intensity, "intensity")
     if not 1 <= most <= 255:
         raise_errors([Finding("SD807", "most", f"{most} spikes in a step", "choose 1 to 255")])
     edges = np.floor(np.arange(steps + 1).reshape(-1, *(1,) * x.ndim) * (most * x) + 0.5)
@@ -74,7 +82,8 @@ def still(intensity: Array, steps: int) -> Array:
     Returns:
         float32 (steps, sample, *shape).
     """
-    x = np.ascontiguousarray(_within(intensity, "intensity"), np.float32)
+    check_steps(steps)
+    x = np.ascontiguousarray(shares(intensity, "intensity"), np.float32)
     return np.lib.stride_tricks.as_strided(x, (steps, *x.shape), (0, *x.strides))
 
 
@@ -104,8 +113,9 @@ def coded(pictures: Array, steps: int, code: str = "rate") -> Array:
         (steps, sample, *shape): uint8; float32 of still.
 
     Raises:
-        SnnDeployError SD807: there is no such code, or none for pictures.
+        SnnDeployError SD807: there is no such code, or none for pictures; there is no step.
     """
+    check_steps(steps)
     if code not in CODES:
         what = OTHERWISE.get(code, "there is no such code")
         raise error("SD807", f"code {code!r}", what, f"choose from {', '.join(CODES)}")
@@ -173,11 +183,3 @@ def population_decode(rates: Array, low: float = 0.0, high: float = 1.0) -> Arra
     total = r.sum(axis=-1)
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.asarray((r @ np.linspace(low, high, r.shape[-1])) / total)
-
-
-def _within(values: Array, name: str) -> Array:
-    x = np.asarray(values, np.float64)
-    if x.size and not (np.isfinite(x).all() and x.min() >= 0 and x.max() <= 1):
-        what = f"it reaches from {np.nanmin(x):g} to {np.nanmax(x):g}, and 0..1 is needed"
-        raise_errors([Finding("SD807", name, what, "divide by its largest value (pixels: 255)")])
-    return x

@@ -8,6 +8,7 @@ import numpy as np
 
 from snndeploy.errors import Finding, raise_errors
 from snndeploy.network.arrays import Array
+from snndeploy.train.data import check_steps
 from snndeploy.train.datasets.events import Events
 
 # events that tell something about time
@@ -32,13 +33,14 @@ def counts(recordings: Sequence[Events], steps: int, window: int | None = None, 
 
     Raises:
         SnnDeployError SD882: nearly all events of several recordings fall into one step, as they do where times in
-            seconds are read as microseconds or dt is 1. SD807: recordings of several sensors.
+            seconds are read as microseconds or dt is 1. SD807: recordings of several sensors, no step.
     """
     sizes = {(each.width, each.height) for each in recordings}
     if len(sizes) != 1:
         fix = "name the size of the sensor"
         raise_errors([Finding("SD807", "recordings", f"they are of sizes {sorted(sizes)}; one is needed", fix)])
     ((width, height),) = sizes
+    check_time(steps, window)
     shape = (steps, len(recordings), polarities, height, width)
     found = np.zeros(shape, np.uint16)
     used = []
@@ -49,12 +51,20 @@ def counts(recordings: Sequence[Events], steps: int, window: int | None = None, 
     return found.astype(np.uint8) if found.size and found.max() <= 255 else found
 
 
+def check_time(steps: int, window: int | None) -> None:
+    """Raises SD807 where there is no step, or steps last no time."""
+    check_steps(steps)
+    if window is not None and window < 1:
+        raise_errors([Finding("SD807", "window", f"a step of {window} µs holds nothing", "choose 1 or more, or None")])
+
+
 def counted(each: Events, steps: int, window: int | None, polarities: int) -> tuple[Array, int]:
     """Counts of one recording, uint16 (steps, polarities, height, width), and how many steps hold an event.
 
     Raises:
-        SnnDeployError SD807: more than 65,535 events fall on a pixel in a step.
+        SnnDeployError SD807: more than 65,535 events fall on a pixel in a step; no step, or one of no time.
     """
+    check_time(steps, window)
     span = window or max(1, -(-(each.duration + 1) // steps))
     step = each.t // span
     inside = step < steps

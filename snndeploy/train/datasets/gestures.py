@@ -10,7 +10,7 @@ import csv
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -23,7 +23,7 @@ from snndeploy.train.datasets.event_files import read_events
 from snndeploy.train.datasets.events import Events, events
 from snndeploy.train.datasets.fetch import data_folder, find
 from snndeploy.train.datasets.folders import DAMAGED, Progress, left_out
-from snndeploy.train.datasets.frames import counted, refuse_collapsed
+from snndeploy.train.datasets.frames import check_time, counted, refuse_collapsed
 
 SIDE = 128
 CLASSES = (
@@ -71,6 +71,7 @@ def dvs_gesture(
         raise error("SD807", f"factor {factor}", f"it does not divide {SIDE} pixels", "choose 1, 2, 4, 8, 16, 32")
     if damaged not in DAMAGED:
         raise error("SD807", f"damaged {damaged!r}", "there is no such way", f"choose from {', '.join(DAMAGED)}")
+    check_time(steps, window)
     at = data_folder("dvsgesture", folder)
     layout = _layout(at)
 
@@ -87,12 +88,17 @@ def dvs_gesture(
             raise_errors([Finding("SD880", str(at), what, "fetch it again"), *bad])
         return {**held, "bad": np.array([str(each.where) for each in bad], dtype=np.str_)}
 
-    files = [path for part in PARTS for path in layout.files[part]]
-    stamps = [[each.parent.name, *stamp(each)] for each in files]
+    stamps = {part: [_stamps(path) for path in layout.files[part]] for part in PARTS}
     recipe = {"steps": steps, "factor": factor, "window": window, "damaged": damaged, "files": stamps}
     held = cached(cache, "gestures", recipe, make)
     x, y, x_test, y_test = (held[f"{part}_{what}"] for part in PARTS for what in "xy")
     return Data(x, y, x_test, y_test, notes=left_out([str(each) for each in held["bad"]]))
+
+
+def _stamps(path: Path) -> list[list[Any]]:
+    """Of a recording, and of the table of its gestures where it has one."""
+    table = _labels_of(path)
+    return [[path.parent.name, *stamp(each)] for each in (path, table) if each.is_file()]
 
 
 def _part(
@@ -104,14 +110,16 @@ def _part(
     for i, path in enumerate(layout.files[part]):
         progress(i, len(layout.files[part]), f"{part}: {path.name}")
         try:
-            for gesture, label in layout.read(path):
-                counts, steps_used = counted(_smaller(gesture, factor), steps, window, 2)
-                found.append(counts)
-                labels.append(label)
-                used.append(steps_used)
-                many.append(len(gesture))
+            gestures = list(layout.read(path))
         except SnnDeployError as problem:
             bad += problem.findings
+            continue
+        for gesture, label in gestures:
+            counts, steps_used = counted(_smaller(gesture, factor), steps, window, 2)
+            found.append(counts)
+            labels.append(label)
+            used.append(steps_used)
+            many.append(len(gesture))
     refuse_collapsed(used, many, steps)
     side = SIDE // factor
     kind = np.uint8 if all(each.max(initial=0) <= 255 for each in found) else np.uint16
@@ -127,7 +135,7 @@ def _smaller(gesture: Events, factor: int) -> Events:
 
 
 def _layout(at: Path) -> Layout:
-    """Raises SD880, with what to put where."""
+    """Raises SD880, with what to put where; SD881: a list of recordings is damaged."""
     fix = f"put tonic's ibmGestureTrain and ibmGestureTest, or IBM's DvsGesture (unpacked), into {at}, or name their "
     fix += "folder (--data)"
     if not at.is_dir():
@@ -151,7 +159,11 @@ def _layout(at: Path) -> Layout:
     recordings: dict[str, list[Path]] = {}
     for part, path in lists.items():
         assert path is not None
-        listed = [path.parent / line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+        try:
+            lines = path.read_text(encoding="utf-8").splitlines()
+        except UNREADABLE as problem:
+            raise error("SD881", str(path), f"it is no list of names ({short(problem)})", "fetch it again") from None
+        listed = [path.parent / line.strip() for line in lines if line.strip()]
         recordings[part] = listed
         missing = [each for recording in listed for each in (recording, _labels_of(recording)) if not each.is_file()]
         found += [Finding("SD880", str(each), f"it is listed in {path.name}, and not there", fix) for each in missing]

@@ -49,7 +49,12 @@ class Pictures:
     classes: tuple[str, ...]
 
     def first(self, train: int | None, test: int | None) -> Pictures:
-        """The first samples alone."""
+        """The first samples alone; None: all. Raises SnnDeployError SD807: fewer than 0."""
+        for count in (train, test):
+            if count is not None and count < 0:
+                raise error(
+                    "SD807", "samples", f"{count} samples cannot be taken", "choose 1 or more (--set samples=100)"
+                )
         return Pictures(
             self.train[:train], self.train_labels[:train], self.test[:test], self.test_labels[:test], self.classes
         )

@@ -52,6 +52,40 @@ def test_what_comes_later_does_not_change_what_was_there(code):
     assert code != "poisson" or (whole[:, :1000] != encoders.poisson_code(pictures[1000:2000] / 255, 4)).any()
 
 
+@pytest.mark.parametrize("steps", [0, -3])
+@pytest.mark.parametrize("code", sorted(encoders.CODES))
+def test_no_steps_are_refused_by_every_code(code, steps):
+    with pytest.raises(SnnDeployError, match=f"SD807 steps: {steps} steps hold nothing"):
+        encoders.coded(np.zeros((1, 4), np.uint8), steps, code)
+    with pytest.raises(SnnDeployError, match=f"SD807 steps: {steps} steps hold nothing"):
+        encoders.CODES[code](np.zeros((1, 4)), steps)
+
+
+@pytest.mark.parametrize("code", sorted(encoders.CODES))
+@pytest.mark.parametrize("wrong", [255.0, -0.1, np.nan])
+def test_what_is_no_share_is_refused_by_every_code(code, wrong):
+    """Pixels of 0..255 as shares would all be as bright as can be."""
+    with pytest.raises(SnnDeployError, match="SD807 intensity"):
+        encoders.CODES[code](np.array([[0.0, wrong]]), 3)
+
+
+@pytest.mark.parametrize("rate", [0.0, 1.5, -1.0, float("nan")])
+def test_a_rate_that_is_no_chance_is_refused(rate):
+    with pytest.raises(SnnDeployError, match="SD807 rate"):
+        encoders.poisson_code(np.ones((1, 2)), 3, rate=rate)
+
+
+@pytest.mark.parametrize("more", [["kind=fashion"], ["download=true"], ["samples=-1"], ["samples=0"]])
+def test_what_the_embedded_digits_are_not_is_refused(tmp_path, capsys, more):
+    """They were trained on instead, or one sample less."""
+    given = [each for text in more for each in ("--set", text)]
+    assert cli.main(["train", "mnist_rate_norse", "--out", str(tmp_path / "run"), *given]) == 2
+    assert ("SD843" if more == ["samples=0"] else "SD807") in capsys.readouterr().err
+    if "download=true" not in more:
+        assert cli.main(["train", "stdp_population", "--out", str(tmp_path / "run"), *given]) == 2
+        assert "SD807" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("code", ["delta", "population", "morse"])
 def test_codes_that_are_none_for_pictures(code):
     with pytest.raises(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 
 import numpy as np
@@ -126,6 +127,39 @@ def test_ibms_recordings(tmp_path, factor):
     (folder / "user02_lab_labels.csv").unlink()
     with pytest.raises(SnnDeployError, match=r"SD880 .*user02_lab_labels\.csv: it is listed in trials_to_train\.txt"):
         dvs_gesture(folder)
+
+
+def test_what_is_kept_is_not_what_other_lists_and_tables_say(tmp_path):
+    """Counts are kept by what they were made from: a gesture's times, and who is in which part."""
+    folder, cache = ibm(tmp_path / "DvsGesture"), tmp_path / "cache"
+    before = dvs_gesture(folder, steps=5, cache=cache)
+    np.testing.assert_array_equal(dvs_gesture(folder, steps=5, cache=cache).train, before.train)
+    table = folder / "user01_led_labels.csv"
+    table.write_text(table.read_text().replace("1,100000", "4,100000"))
+    os.utime(table, (1, 1))
+    assert dvs_gesture(folder, steps=5, cache=cache).train_labels.tolist() == [3, 10, 1, 10]
+    (folder / "trials_to_train.txt").write_text("user01_led.aedat\n")
+    (folder / "trials_to_test.txt").write_text("user02_lab.aedat\nuser03_led.aedat\n")
+    held = dvs_gesture(folder, steps=5, cache=cache)
+    assert (held.train_labels.tolist(), held.test_labels.tolist()) == ([3, 10], [1, 10, 2, 10])
+    (folder / "trials_to_test.txt").write_bytes(b"\xff\xfe\n")
+    with pytest.raises(SnnDeployError, match=r"SD881 .*trials_to_test\.txt: it is no list of names"):
+        dvs_gesture(folder)
+
+
+def test_of_a_recording_that_is_left_out_nothing_is_kept(tmp_path):
+    folder = ibm(tmp_path / "DvsGesture")
+    table = folder / "user02_lab_labels.csv"
+    table.write_text(table.read_text() + "3,5000000,6000000\n")
+    held = dvs_gesture(folder, steps=5, damaged="skip")
+    assert held.train_labels.tolist() == [0, 10]
+    assert held.notes[0].startswith("1 damaged recordings were left out: ")
+
+
+@pytest.mark.parametrize("how", [{"steps": 0}, {"steps": -2}, {"window": 0}, {"window": -5}])
+def test_steps_without_time_are_refused(tmp_path, how):
+    with pytest.raises(SnnDeployError, match=f"SD807 {next(iter(how))}"):
+        dvs_gesture(ibm(tmp_path / "DvsGesture"), **how)
 
 
 def test_tonics_gestures_as_tonic_reads_them(tmp_path):

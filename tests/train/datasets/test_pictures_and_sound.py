@@ -130,8 +130,8 @@ def test_delta_follows_the_signal(values):
     assert spikes.sum() == 0 or np.ptp(x) >= 2
     slow = np.cumsum(np.clip(values, -0.1, 0.1)).reshape(-1, 1, 1)
     s = encoders.delta_code(slow, 0.1)
-    followed = slow[0] + 0.1 * np.cumsum(s[:, :, 0] - s[:, :, 1], axis=0)
-    assert np.abs(followed - slow).max() <= np.float32(0.1) + 1e-9
+    followed = slow[0] + 0.1 * np.cumsum(s[:, :, 0] - s[:, :, 1], axis=0, dtype=np.float64)
+    assert np.abs(followed - slow).max() <= 0.1 + 1e-9
 
 
 def test_populations_encode_and_decode():
