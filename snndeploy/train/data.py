@@ -65,7 +65,7 @@ def rate_code(intensity: Array, steps: int) -> Array:
     check_steps(steps)
     x = shares(intensity, "intensity")
     edges = np.floor(np.arange(steps + 1).reshape(-1, *(1,) * x.ndim) * x + 0.5)
-    return np.diff(edges, axis=0).astype(np.float32)
+    return np.asarray(np.diff(edges, axis=0), np.float32)
 
 
 def digits(steps: int, flat: bool = False, test_share: float = 0.25) -> Data:
