@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -63,8 +63,13 @@ class Choice:
 
 def check_method(name: str) -> None:
     """Raises SD609 for a method that is not known."""
-    if name not in (CHEAPEST, "auto"):
+    if name in (CHEAPEST, "auto"):
+        return
+    try:
         find(name)
+    except SnnDeployError as problem:
+        found = problem.findings
+        raise SnnDeployError(replace(each, fix=f"{CHEAPEST} or auto; or {each.fix}") for each in found) from None
 
 
 def choose(

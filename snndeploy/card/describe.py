@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 __all__ = ["data", "ending", "limits", "model", "name_of", "network", "settings_of", "shown", "training", "why_not"]
 # a path that leads farther up is somebody's own, and no reader can follow it
 UPWARDS = 2
+# what a card calls data that no path leads to
+OWN, ARRAYS = "what data() of the model file gives", "arrays that the caller gave"
 # runs before a run that are looked at
 EARLIER = 8
 
@@ -91,16 +93,21 @@ def network(net: Network) -> dict[str, Any]:
     }
 
 
-def data(record: Mapping[str, Any], sources: Sources, held: Samples) -> dict[str, Any]:
-    """Where the samples come from, and how many of which part there are."""
+def data(record: Mapping[str, Any], sources: Sources, held: Samples, other: Any = None) -> dict[str, Any]:
+    """Where the samples come from, and how many of which part there are. other: given in place of those of the run."""
     given, files = record["data"], record.get("files", {})
+    own = ARRAYS if record["model"] is None else OWN
+    trained_on = given if given is not None else ", ".join(f"{n} {shown(f)}" for n, f in files.items()) or own
+    if other is not None:
+        given, files = (other if isinstance(other, (str, Path)) else ARRAYS), {}
     name = _file(record["model"]) if record["model"] is not None else None
     make = None if name is None else getattr(models.load(name), "data", None)
     few, labels = held.selection.block(0, len(held.selection))
     return {
         "given": shown(given) if given is not None else {n: shown(f) for n, f in files.items()} or None,
+        "trained_on": None if other is None else shown(trained_on),
         "what": _first_line(getattr(make, "__doc__", None)),
-        "embedded": given is None and not files,
+        "embedded": given is None and not files and name in models.shipped(),
         "steps": len(first_of(few)),
         "train": sources.train.samples,
         "validation": None if sources.validation is None else sources.validation.samples,
@@ -123,8 +130,10 @@ def training(record: Mapping[str, Any]) -> dict[str, Any]:
     machines = {"machine": record["machine"], "versions": record["versions"]}
     about["model_changed"] = changed(record)
     about["weights"] = None if record.get("weights") is None else shown(record["weights"])
-    earlier = [each["seconds"] for run in before(record) for each in run["sessions"]]
-    about["seconds_before"] = round(sum(earlier), 2)
+    first = before(record)
+    known = about["weights"] is None or (first and not first[0].get("weights"))
+    earlier = [each["seconds"] for run in first for each in run["sessions"]]
+    about["seconds_before"] = round(sum(earlier), 2) if known else None
     return {**about, "sessions": sessions, "seconds": seconds, "seconds_are_whole": whole(sessions), **machines}
 
 
@@ -190,6 +199,10 @@ def limits(numbers: Mapping[str, Any]) -> list[str]:
         found.append(f"trained and tested on data that come with the package: {held['what'].rstrip('.')}")
     if held["validation"] is None:
         found.append("no samples were held back from training: its last epoch counts")
+    if held["trained_on"] is not None:
+        found.append(f"measured on {held['given']}; the run was trained on {held['trained_on']}")
+    if numbers["training"]["seconds_before"] is None:
+        found.append("of the runs whose weights it began with not all records are there: the commands do not make them")
     if not numbers["training"]["seconds_are_whole"]:
         found.append("a session of the training was killed: its seconds are not in the sum")
     return found

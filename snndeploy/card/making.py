@@ -108,7 +108,7 @@ def card(
         "format": FORMAT,
         "name": own,
         **describe.model(known),
-        "data": describe.data(known, sources, held),
+        "data": describe.data(known, sources, held, data),
         "training": describe.training(known),
         "target": chip.name,
     }
@@ -116,6 +116,7 @@ def card(
         return _undeployable(asked, known, about, held, where)
     network = _network(Path(folder))
     about |= {"network": describe.network(network)}
+    about["data"]["classes"] = _classes(network)
     more, choice, checks, traced = _deployed(asked, network, held)
     numbers = about | more | describe.ending(asked.notes, known, asked.command, asked.seconds)
     numbers["limits"] = describe.limits(numbers)
@@ -144,6 +145,12 @@ def _network(folder: Path) -> Network:
         fix = "train it with a loss that decides, or name --decision for train"
         raise error("SD896", str(folder / deliver.BEST), "the network decides nothing, so it has no accuracy", fix)
     return network
+
+
+def _classes(network: Network) -> int:
+    """Among which it decides; samples that are looked at need not be of all of them."""
+    assert network.decision is not None
+    return int(np.prod(network.shapes[network.decision.population]))
 
 
 def _deployed(asked: Asked, network: Network, held: Samples) -> tuple[dict[str, Any], Choice, bool, Any]:
@@ -266,7 +273,8 @@ def _undeployable(asked: Asked, known: dict[str, Any], about: dict[str, Any], he
             raise error("SD896", str(asked.run), what, "train a model file: snndeploy train mine.py --out ...")
         module = models.build(name, asked.run / "best.pt", models.chosen(given, models.function(name)))
         why = describe.why_not(module, known, held)
-        how = replace(describe.settings_of(known), validation=0.0, accelerate=False, device="cpu")
+        plain: dict[str, Any] = {"accelerate": False, "device": "cpu", "devices": 1, "precision": "32-true"}
+        how = replace(describe.settings_of(known), validation=0.0, **plain)
         settings = {"how": how, "dt": known["dt"], "decision": known["decision"], "time": known["time"]}
         right, count = 0, len(held.test)
         for start in range(0, count, BLOCK):

@@ -40,7 +40,7 @@ def _head(numbers: Numbers) -> str:
     """Front matter as Hugging Face's hub has it: https://huggingface.co/docs/hub/model-cards."""
     quoted = json.dumps
     held = numbers["data"]
-    where = held["given"] if isinstance(held["given"], str) else "embedded"
+    where = held["given"] if isinstance(held["given"], str) else "embedded" if held["embedded"] else "own"
     values = [("accuracy", "float accuracy", numbers["float"]["accuracy"])]
     if "integer" in numbers:
         theirs = numbers["integer"]
@@ -128,7 +128,8 @@ def _network(about: Numbers) -> str:
 def _data(held: Numbers, chosen: bool) -> str:
     """chosen: whether integers were."""
     given = held["given"]
-    where = f"`{given}`" if isinstance(given, str) else "embedded in the package" if given is None else str(given)
+    nameless = "embedded in the package" if held["embedded"] else "as data() of the model file gives them"
+    where = f"`{given}`" if isinstance(given, str) else nameless if given is None else str(given)
     validation = "none held back" if held["validation"] is None else f"{held['validation']:,} held back"
     counts = f"{held['train']:,} to train with, {validation}, {held['test']:,} to test with"
     by = held["selection"]
@@ -155,8 +156,11 @@ def _training(about: Numbers) -> str:
     proof = f"\n\nModule and network agree, {about['proof']}." if about["proof"] else ""
     began = ""
     if about["weights"] is not None:
-        began = f" It began with the weights in `{about['weights']}`, which took {about['seconds_before']:,.0f} s."
-    return f"{best}{held}; {said}; {seconds}.{began}{own}{proof}"
+        before = about["seconds_before"]
+        took = "of whose training no record is there" if before is None else f"which took {before:,.0f} s"
+        began = f" It began with the weights in `{about['weights']}`, {took}."
+    notes = "".join(f"\n\n{each[:1].upper()}{each[1:]}." for each in about["notes"])
+    return f"{best}{held}; {said}; {seconds}.{began}{own}{proof}{notes}"
 
 
 def _integers(numbers: Numbers) -> str:

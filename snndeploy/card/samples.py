@@ -87,11 +87,12 @@ def sources_of(record: Mapping[str, Any], data: Any = None) -> Sources:
         data: in place of the folder or file of the run: a path, or what `train` takes.
 
     Raises:
-        SnnDeployError SD896: nothing says which samples they are, or there are none to test with.
+        SnnDeployError SD896: nothing says which samples they are, there are none to test with, or the data are no
+            longer those of the run. SD801, SD803: a file of samples is gone or damaged.
     """
     from snndeploy.train.sources import sources_of as split
 
-    files, test = record.get("files", {}), None
+    files, test, own = record.get("files", {}), None, data is None
     if data is None and not files and record["model"] is None:
         fix = "card(run, data=...), as it was given to train"
         raise error("SD896", "data", "the run was trained on arrays, and its record does not hold them", fix)
@@ -102,10 +103,24 @@ def sources_of(record: Mapping[str, Any], data: Any = None) -> Sources:
     if data is None or isinstance(data, (str, Path)):
         data = _of_file(record, record["data"] if data is None else data)
     found = split(data, settings_of(record), record.get("layout"), None, test)
+    if own:
+        _as_they_were(record, found)
     if found.test is None:
         fix = "--test x.npz for train, or a data() that returns snndeploy.train.data.Data"
         raise error("SD896", "data", "the run has no test samples, of which a card tells", fix)
     return found
+
+
+def _as_they_were(record: Mapping[str, Any], found: Sources) -> None:
+    """As many samples as there were: otherwise they are split another way, and what was learned may be tested."""
+    known = record.get("samples", {})
+    for part, count in known.items():
+        source = getattr(found, part)
+        now = None if source is None else source.samples
+        if now != count:
+            what = f"there are {now or 0:,} samples for {part} now, and the run had {count or 0:,}"
+            fix = "put the data back as they were, or name them (--data)"
+            raise error("SD896", "data", what, fix)
 
 
 def samples_of(sources: Sources, count: int | None) -> Samples:
@@ -150,7 +165,13 @@ def first_of(samples: Any) -> Array:
 
 def _taught(files: Mapping[str, str], samples: str, labels: str) -> tuple[Any, Any]:
     held = load_arrays(files[samples], "file of samples")
-    classes = load_arrays(files[labels], "label file") if labels in files else held.pop("labels")
+    if labels in files:
+        classes = load_arrays(files[labels], "label file")
+    elif isinstance(held, dict) and "labels" in held:
+        classes = held.pop("labels")
+    else:
+        what = "it held labels when the run was trained, and holds none now"
+        raise error("SD896", files[samples], what, "put the file back as it was")
     if isinstance(held, dict) and len(held) == 1:
         held = next(iter(held.values()))
     return held, classes

@@ -9,15 +9,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from snndeploy.errors import error
+from snndeploy.errors import SnnDeployError, error
 from snndeploy.files import UNREADABLE, replacing, short
 from snndeploy.train.logs import EPOCHS
 
 FILE, FORMAT = "run.json", 2
+# what those who read it rely on
+NEEDED = (
+    *("model", "arguments", "data", "settings", "sessions", "epochs", "best", "stopped", "accuracy", "rates"),
+    *("validation_accuracy", "device", "notes", "proof", "machine", "versions", "dt", "decision", "time"),
+)
 
 
 def epochs_before(folder: Path, resumed: bool) -> int:
@@ -29,10 +35,15 @@ def epochs_before(folder: Path, resumed: bool) -> int:
 def write(folder: Path, about: Mapping[str, Any], session: Mapping[str, Any]) -> None:
     """Writes it, with the sessions that are there already where this one went on with them.
 
+    Those of a damaged record are lost, which shows in that the first one was resumed.
+
     Raises:
         SnnDeployError SD840: it cannot be written.
     """
-    earlier = read(folder)["sessions"] if session["resumed"] and (folder / FILE).exists() else []
+    earlier: list[Any] = []
+    if session["resumed"] and (folder / FILE).exists():
+        with suppress(SnnDeployError):
+            earlier = read(folder)["sessions"]
     whole = {"format": FORMAT, **about, "sessions": [*earlier, dict(session)]}
     try:
         with replacing(folder / FILE) as temporary:
@@ -58,8 +69,11 @@ def read(folder: Path) -> dict[str, Any]:
         raise error("SD801", str(path), "there is no such file", fix)
     try:
         found = json.loads(path.read_text("utf-8"))
-        if found["format"] != FORMAT or not isinstance(found["sessions"], list):
+        if found["format"] != FORMAT:
             raise ValueError(f"format {found['format']}")
+        missing = [name for name in NEEDED if name not in found]
+        if missing or not isinstance(found["sessions"], list) or not found["sessions"]:
+            raise ValueError(f"it lacks {', '.join(missing) or 'sessions'}")
     except UNREADABLE as problem:
         raise error(
             "SD841", str(path), f"it cannot be read ({short(problem)})", "train again with --resume"

@@ -1,6 +1,7 @@
 """card: what it says where something is missing, differs, or cannot be deployed."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 
 import snndeploy as sd
-from snndeploy import cli
+from snndeploy import cli, models
 from snndeploy.conform import verify as comparing
 from snndeploy.errors import SnnDeployError
 
@@ -50,8 +51,6 @@ def card(run, *more) -> int:
 def test_numbers_are_those_of_the_verbs(run, tmp_path):
     done = sd.card(run, "loihi1", out=tmp_path, lava=0, samples=20, integers=True, notes=["seen before"])
     net, integers = sd.read(tmp_path / "mine.nir"), sd.read(tmp_path / "mine.loihi1.nir")
-    from snndeploy import models
-
     data = models.load(str(run.parent / "mine.py")).data()
     which = np.linspace(0, 31, 20).round().astype(int)
     x, y = data.test[:, which], data.test_labels[which]
@@ -71,8 +70,6 @@ def test_numbers_are_those_of_the_verbs(run, tmp_path):
 
 def test_the_test_split_chooses_nothing(run, tmp_path):
     """Other test samples, the same integers."""
-    from snndeploy import models
-
     own = models.load(str(run.parent / "mine.py")).data()
     other = replace(own, test=1 - own.test)
     a, b = (sd.card(run, out=tmp_path / str(k), lava=0, data=each) for k, each in enumerate((own, other)))
@@ -168,6 +165,76 @@ def test_runs_that_a_run_began_with_are_told_of(run, tmp_path):
     assert last.startswith("snndeploy.card(")
     assert done.numbers["training"]["seconds_before"] > 0
     assert "It began with the weights" in done.text
+    shutil.copy(run / "best.pt", tmp_path / "alone.pt")
+    given[1] = str(tmp_path / "alone.pt")
+    assert cli.main(["train", str(run.parent / "mine.py"), *given[:3], str(tmp_path / "other"), *given[4:]]) == 0
+    done = sd.card(tmp_path / "other", lava=0)
+    assert done.numbers["training"]["seconds_before"] is None
+    assert "alone.pt`, of whose training no record is there." in done.text
+    assert any("the commands do not make them" in each for each in done.numbers["limits"])
+
+
+def test_data_of_ones_own_are_not_said_to_come_with_the_package(run, tmp_path):
+    done = sd.card(run, out=tmp_path, lava=0, samples=1)
+    assert done.numbers["data"]["embedded"] is False
+    assert "Four patterns under noise; as data() of the model file gives them; 6 steps, 4 classes" in done.text
+    assert not any("come with the package" in each for each in done.numbers["limits"])
+
+
+def test_other_data_than_those_of_the_run_are_told(run, tmp_path):
+    own = models.load(str(run.parent / "mine.py")).data()
+    done = sd.card(run, out=tmp_path, lava=0, data=own)
+    said = "measured on arrays that the caller gave; the run was trained on what data() of the model file gives"
+    assert said in done.numbers["limits"]
+    assert "arrays that the caller gave" in done.text
+    assert not any("; the run was trained on" in each for each in sd.card(run, out=tmp_path, lava=0).numbers["limits"])
+
+
+def test_data_that_are_no_longer_those_of_the_run_are_refused(tmp_path):
+    """More samples are split another way: what was learned would be tested."""
+    file = tmp_path / "grows.py"
+    file.write_text(MODEL.replace("96", "COUNT").replace("TRAIN =", "COUNT = 96\nTRAIN ="))
+    sd.train(str(file), out=tmp_path / "run", epochs=1)
+    models.load(str(file)).COUNT = 100
+    with pytest.raises(SnnDeployError, match="SD896 data: there are 36 samples for test now, and the run had 32"):
+        sd.card(tmp_path / "run", lava=0)
+
+
+def test_what_was_left_out_of_the_data_is_in_the_card(run, tmp_path):
+    own = replace(models.load(str(run.parent / "mine.py")).data(), notes=("2 damaged recordings were left out: a, b",))
+    sd.train(str(run.parent / "mine.py"), own, out=tmp_path / "run", epochs=1)
+    assert "\n\n2 damaged recordings were left out: a, b." in sd.card(tmp_path / "run", lava=0, data=own).text
+
+
+def test_labels_that_are_gone_are_missed(run, tmp_path, monkeypatch, capsys):
+    own = models.load(str(run.parent / "mine.py")).data()
+    monkeypatch.chdir(tmp_path)
+    np.savez("a.npz", x=own.train, labels=own.train_labels)
+    np.savez("b.npz", x=own.test, labels=own.test_labels)
+    command = ["train", str(run.parent / "mine.py"), "--data", "a.npz", "--test", "b.npz", "--out", "run"]
+    assert cli.main([*command, "--epochs", "1", "--json"]) == 0
+    np.savez("b.npz", x=own.test)
+    assert cli.main(["card", "run", "--lava", "0"]) == 2
+    assert "SD896 b.npz: it held labels" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("content", ["[]", "3", '{"format": 2}', '{"format": 2, "sessions": []}', "{", ""])
+def test_a_damaged_record_is_named_and_written_again(run, tmp_path, capsys, content):
+    shutil.copytree(run, tmp_path / "run")
+    (tmp_path / "run" / "run.json").write_text(content)
+    assert card(tmp_path / "run") == 2
+    assert "SD841" in capsys.readouterr().err
+    # what the error says to do
+    given = ["--out", f"{tmp_path}/run", "--device", "cpu", "--resume", "--json"]
+    assert cli.main(["train", f"{run.parent}/mine.py", *given]) == 0
+    done = sd.card(tmp_path / "run", lava=0, method="adaptive")
+    assert any(each.startswith("a session of the training") for each in done.numbers["limits"])
+
+
+def test_methods_to_choose_from_are_all_named(run, capsys):
+    assert card(run, "--method", "nothing") == 2
+    assert "choose from" in (said := capsys.readouterr().err)
+    assert "cheapest or auto; or " in said
 
 
 def test_the_front_matter_is_yaml(run, tmp_path):
