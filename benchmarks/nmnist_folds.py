@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from snndeploy.card.describe import before
+from snndeploy.card.describe import before, command
 from snndeploy.conform.statistics import wilson
 from snndeploy.report.models_table import FIGURES
 from snndeploy.train import record
@@ -80,7 +80,7 @@ def main(folders: Sequence[str]) -> None:
 def commands(known: dict[str, Any]) -> list[str]:
     """As they were typed, for any fold; those of the runs that it began from first."""
     fold = known["arguments"]["fold"]
-    *earlier, last = [str(each["sessions"][0]["command"]) for each in (*before(known), known)]
+    *earlier, last = [command(each["sessions"][0]["command"]) for each in (*before(known), known)]
     return [*earlier, last.replace(f"fold={fold}", "fold=FOLD").replace(f"_fold_{fold}", "_fold_FOLD")]
 
 
