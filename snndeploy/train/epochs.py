@@ -124,7 +124,6 @@ class Loop:
         if test is None or run is None:
             return
         score = evaluate(self.forward, test, self.how, self.fabric, self.how.test_samples)
-        self.module.train()
         row = {"step": state.step, "epoch": state.epoch + 1, "samples": score.samples, "loss": score.loss}
         if run.logs is not None:
             run.logs.row(TESTS, state.step, row | {"accuracy": score.accuracy})

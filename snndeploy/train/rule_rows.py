@@ -61,7 +61,7 @@ def _row(said: Any) -> dict[str, float]:
     for name, value in (said or {}).items():
         # a number of NumPy or torch too
         whole = np.asarray(value.detach().cpu() if isinstance(value, torch.Tensor) else value)
-        if whole.ndim or whole.dtype.kind not in "biuf":
+        if whole.size != 1 or whole.dtype.kind not in "biuf":
             raise error("SD891", "learn()", f"it yields {name} = {str(value)[:60]!r}, no number", fix)
         if not str(name).isprintable() or {*',"'} & {*str(name)} or name in OWN or str(name).startswith("rate of "):
             raise error("SD891", "learn()", f"{name!r} is no name for a column, or one of another", fix)

@@ -103,6 +103,16 @@ def test_as_a_command_of_a_network_and_of_a_trace(made, tmp_path, capsys):
     assert len(layers_of(page)) == 2
 
 
+def test_among_all_pictures_it_is_of_the_sample_that_is_asked_for(made, tmp_path):
+    folder, trace = made
+    network, x = sd.read(folder / "a.nir"), np.load(folder / "x.npy")
+    files = sd.visualise(network, (x, np.arange(SAMPLES)), tmp_path, sample=3)
+    page = next(path for path in files if path.suffix == ".html")
+    assert "Activations of sample 3, class 3" in page.read_text("utf-8")
+    for name, spikes in trace.spikes.items():
+        np.testing.assert_array_equal(decoded(layers_of(page)[name])[1], spikes[:, 3])
+
+
 @pytest.mark.parametrize(
     ("more", "words"),
     [

@@ -84,4 +84,7 @@ def test_what_is_missed_stands_there_plainly(monkeypatch):
     assert "not measured: `mnist_rate_norse` on MNIST" not in table
     fashion = {**short, "arguments": {"kind": "fashion"}}
     assert models_table.figure_of(fashion).data == "FashionMNIST"
+    # a folder of that name is not enough
+    other = {**short, "arguments": {}, "data": {**data, "given": "../shared/data/fashion"}}
+    assert models_table.figure_of(other) is None
     assert np.isclose(models_table.figure_of({**short, "arguments": {}}).published, 0.9)

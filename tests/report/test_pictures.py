@@ -94,6 +94,15 @@ def test_on_is_red_and_off_is_blue():
     assert (rgb[1] == 1).all()
 
 
+def test_where_no_layer_is_named_the_last_hidden_one_is_embedded(made):
+    _, network, trace, y = made
+    hidden = network.populations[0].name
+    assert f"spike counts of {hidden}, " in pictures.embedding(trace, y).axes[0].get_title()
+    assert (
+        "spike counts of " + network.outputs[0] in pictures.embedding(trace, y, network.outputs[0]).axes[0].get_title()
+    )
+
+
 def test_samples_of_a_class_lie_together(made):
     network = made[1]
     rng = np.random.default_rng(0)

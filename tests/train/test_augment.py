@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from snndeploy.errors import SnnDeployError
 from snndeploy.train.augment import Augment
-from snndeploy.train.batches import Part
+from snndeploy.train.batches import Arrays, Part
 from snndeploy.train.data import Data
 from snndeploy.train.settings import Settings
 from snndeploy.train.sources import sources_of
@@ -39,6 +39,20 @@ def test_what_leaves_does_not_come_back_at_the_other_side():
     y = Augment(2, places=(3,))(x, drawn())
     lost = {(int((each.sum(1) == 0).sum()), int((each.sum(0) == 0).sum())) for each in y.unbind(1)}
     assert lost == {(t, c) for t in range(3) for c in range(4)}
+
+
+def test_both_ways_are_gone_to_their_ends():
+    x = torch.zeros(9, 400, 9)
+    x[4, :, 4] = 1
+    at = Augment(2, places=(3,))(x, drawn()).nonzero()
+    assert sorted({*(at[:, 0] - 4).tolist()}) == list(range(-2, 3))
+    assert sorted({*(at[:, 2] - 4).tolist()}) == list(range(-3, 4))
+
+
+def test_samples_without_an_order_are_left_as_they_are():
+    x = np.random.default_rng(0).random((10, 6, 4)).astype(np.float32)
+    source = Arrays({"input": x}, np.zeros(6, int), 3, None, "samples", augment=Augment(3))
+    np.testing.assert_array_equal(np.concatenate(batches(source, 0), axis=1), x)
 
 
 def test_speed_makes_words_shorter_or_longer():

@@ -197,6 +197,20 @@ def test_numbers_of_numpy_and_torch_are_rows_as_others(file, tmp_path):
     assert [(float(row["moved"]), int(row["seed"])) for row in rows] == [(0.5, 0)] * 3
 
 
+def test_what_a_rule_draws_follows_the_seed(file):
+    """Whatever was drawn before, of every generator that a rule may use."""
+    drawn = '{"np": np.random.rand(), "torch": torch.rand(1), "py": __import__("random").random()}'
+    file.write_text(MODEL.replace('{"epoch_seen": epoch, "samples": x.shape[1], "seed": seed}', drawn))
+    rows = []
+    for k, seed in enumerate((1, 1, 2)):
+        np.random.seed(k)
+        sd.train(str(file), out=file.parent / str(k), seed=seed)
+        with (file.parent / str(k) / "epochs.csv").open() as stream:
+            rows.append([(row["np"], row["torch"], row["py"]) for row in csv.DictReader(stream)])
+    assert rows[0] == rows[1]
+    assert all(a != b for one, two in zip(rows[0], rows[2], strict=True) for a, b in zip(one, two, strict=True))
+
+
 def test_what_was_left_out_of_the_data_is_told(file):
     from snndeploy.train.data import Data
 

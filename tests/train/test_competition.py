@@ -59,6 +59,41 @@ def test_weights_move_by_the_rule(bounds):
     np.testing.assert_allclose(held.weight, w, rtol=1e-12)
 
 
+def shown(x, weight, theta, layer):
+    """Spikes of each neuron while it learns nothing but competes, as the module's text has it, a neuron at a time."""
+    counted = np.zeros((x.shape[1], len(weight)), int)
+    for k in range(x.shape[1]):
+        u, v, rest = (np.zeros(len(weight)) for _ in range(3))
+        won = None
+        for s in x[:, k].astype(float):
+            u = layer.alpha * u + (weight - layer.feedforward) @ s
+            u -= [0 if won in (None, i) else layer.inhibition for i in range(len(weight))]
+            awake = rest == 0
+            rest[~awake] -= 1
+            v[awake] = layer.beta * v[awake] + layer.gain * u[awake]
+            over = np.where(awake, v - theta, -1.0)
+            won = int(over.argmax()) if over.max() > 0 else None
+            if won is not None:
+                counted[k, won] += 1
+                others = np.arange(len(weight)) != won
+                u[others], v[others] = 0, 0
+                v[won], rest[won] = 0, layer.rest
+    return counted
+
+
+@pytest.mark.parametrize("rest", [0, 2])
+def test_while_it_learns_the_winner_of_a_step_sets_the_others_back(rest):
+    rng = np.random.default_rng(4)
+    x = (rng.random((30, 20, 12)) < 0.4).astype(np.uint8)
+    layer, weight, theta = Layer(0.7, 0.8, 0.5, rest, 0.3, 0.2), rng.random((5, 12)), 0.5 + rng.random(5)
+    wanted = shown(x, weight, theta, layer)
+    counts = Competitors(layer, weight.copy(), theta, 0.0).learn(
+        x, np.arange(20), stdp.PairSTDP(0, 0, 5, 5, **FREE), 0, 0
+    )
+    assert (wanted.sum(axis=0) > 5).sum() > 2
+    np.testing.assert_array_equal(counts, wanted)
+
+
 def test_one_neuron_spikes_per_step_and_weights_keep_their_norm():
     rng = np.random.default_rng(2)
     x = (rng.random((20, 40, 16)) < 0.5).astype(np.uint8)
@@ -82,3 +117,5 @@ def test_thresholds_settle_at_the_wanted_spikes():
 def test_a_neuron_votes_for_the_class_that_it_answers_to():
     counts = np.array([[3, 0, 0], [3, 1, 0], [0, 2, 0], [1, 9, 0]])
     assert labels_of(counts, np.array([0, 0, 1, 2]), 4).tolist() == [0, 2, -1]
+    # of many samples of a class the mean counts, not the sum
+    assert labels_of(np.array([[2], [2], [2], [5]]), np.array([0, 0, 0, 1]), 2).tolist() == [1]
