@@ -1,4 +1,4 @@
-"""How the integers are chosen: the cheapest method that keeps enough decisions on samples that it did not see.
+"""How the integers are chosen: the cheapest method that keeps enough decisions on samples outside its calibration.
 
 Methods are tried from cheap to dear: one synapse per weight, then thresholds per neuron, then two synapses. The first
 that keeps `ENOUGH` of the float network's decisions is taken; where none does, the one that keeps most.
@@ -38,7 +38,7 @@ Progress = Callable[..., None]
 
 @dataclass(frozen=True)
 class Tried:
-    """A method: what it keeps on samples held back; refused: why there is no such network."""
+    """A method: what it keeps on the samples to choose by; refused: why there is no such network."""
 
     method: str
     kept: float = 0.0
@@ -78,6 +78,7 @@ def choose(
     method: str,
     calibration: Any,
     selection: Split,
+    unseen: bool,
     encoding: Named | None,
     told: Progress,
 ) -> Choice:
@@ -85,6 +86,7 @@ def choose(
 
     Args:
         calibration: (time, sample, *shape), or by name of input. selection: what methods are scored on.
+        unseen: the network was trained without these.
 
     Raises:
         SnnDeployError SD6xx, SD2xx: the target cannot hold the network.
@@ -122,7 +124,8 @@ def choose(
         assert refused is not None
         raise refused
     share, name, made = best
-    of = f"{share:.2%} of the float decisions on {len(wanted)} samples held back"
+    which = "held back" if unseen else "that the network was trained on"
+    of = f"{share:.2%} of the float decisions on {len(wanted)} samples {which}"
     if share >= ENOUGH:
         why = f"the cheapest that was tried and keeps {ENOUGH:.0%}: it keeps {of}"
     else:

@@ -114,7 +114,7 @@ def data(record: Mapping[str, Any], sources: Sources, held: Samples, other: Any 
         "test": held.all_test,
         "measured": len(held.test),
         "classes": int(labels.max()) + 1,
-        "selection": {"samples": len(held.selection), "from": held.selected_from},
+        "selection": {"samples": len(held.selection), "from": held.selected_from, "unseen": held.unseen},
     }
 
 
@@ -219,6 +219,11 @@ def _of_integers(numbers: Mapping[str, Any]) -> Iterable[str]:
             f"the integers keep {integer['kept']:.2%} of the float decisions on the test samples, {short:.2f} points "
             f"below {ENOUGH:.0%}: of {integer['changed']:,} that changed {integer['won']:,} are right now and "
             f"{integer['lost']:,} were right before ({numbers['method']['why']})"
+        )
+    if numbers["tried"] and not numbers["data"]["selection"]["unseen"]:
+        yield (
+            "the integers were chosen on samples that the network was trained on, where decisions are surer than "
+            "elsewhere: train with some held back (--validation)"
         )
     if not placed["fits"]:
         yield from (f"it does not fit on {numbers['target']}: {each}" for each in placed["why"])

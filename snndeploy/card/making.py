@@ -158,7 +158,7 @@ def _deployed(asked: Asked, network: Network, held: Samples) -> tuple[dict[str, 
     with asked.stage("float") as told:
         ours = measured(network, held.test, told)
     with asked.stage("quantise") as told:
-        given = (held.calibration.all(), held.selection, asked.encoding)
+        given = (held.calibration.all(), held.selection, held.unseen, asked.encoding)
         choice = choose(network, asked.target, asked.method, *given, told)
     with asked.stage("integers") as told:
         theirs = measured(choice.network, held.test, told)

@@ -176,7 +176,7 @@ def _integers(numbers: Numbers) -> str:
             )
             for each in numbers["tried"]
         ]
-        lines.append(table(("method", "decisions kept, samples held back", "cores", "s"), rows))
+        lines.append(table(("method", "decisions kept, samples to choose by", "cores", "s"), rows))
     for name, said in theirs.get("encodings", {}).items():
         lines.append(f"Input `{name}` is encoded: {said}.")
     p = theirs["mcnemar"]

@@ -59,7 +59,8 @@ class Samples:
     """Attributes:
     test: what a card tells of; all_test: samples that there are.
     calibration, selection: to choose the integers by, none of them a test sample.
-    selected_from: what `selection` was to the run.
+    selected_from: what `selection` was to the run. unseen: whether the network was trained without these; decisions
+        on samples that it was trained on are surer, and integers keep more of them.
     """
 
     test: Split
@@ -67,6 +68,7 @@ class Samples:
     calibration: Split
     selection: Split
     selected_from: str
+    unseen: bool
 
 
 def settings_of(record: Mapping[str, Any]) -> Settings:
@@ -135,13 +137,14 @@ def samples_of(sources: Sources, count: int | None) -> Samples:
     if sources.validation is not None:
         said = "held back from training, which chose its best epoch by them"
         chosen = spread(_whole(sources.validation), SELECTION)
-        return Samples(shown, len(test), spread(train, CALIBRATION), chosen, said)
+        return Samples(shown, len(test), spread(train, CALIBRATION), chosen, said, True)
     both = spread(train, CALIBRATION + SELECTION)
     own = np.arange(len(both)) % (1 + SELECTION // CALIBRATION) == 0
     if len(both) == 1:
-        return Samples(shown, len(test), both, both, "the one training sample, on which they were calibrated too")
+        said = "the one training sample, on which they were calibrated too"
+        return Samples(shown, len(test), both, both, said, False)
     said = "training samples that the calibration leaves out"
-    return Samples(shown, len(test), both.at(own), both.at(~own), said)
+    return Samples(shown, len(test), both.at(own), both.at(~own), said, False)
 
 
 def spread(split: Split, count: int) -> Split:

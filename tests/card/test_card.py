@@ -68,6 +68,19 @@ def test_numbers_are_those_of_the_verbs(run, tmp_path):
     assert json.loads((tmp_path / "mine.json").read_text()) == json.loads(json.dumps(done.numbers))
 
 
+@pytest.mark.parametrize("validation", [0.0, 0.25])
+def test_samples_that_the_network_was_trained_on_are_not_called_held_back(run, tmp_path, validation):
+    trained = sd.train(str(run.parent / "mine.py"), out=tmp_path / "run", validation=validation, epochs=1)
+    done = sd.card(tmp_path / "run", out=tmp_path, lava=0)
+    count = trained.trained.sources.train.samples
+    which = "held back" if validation else "that the network was trained on"
+    assert f"samples {which}" in done.numbers["method"]["why"]
+    assert done.numbers["data"]["selection"]["unseen"] is bool(validation)
+    said = any("--validation" in each and "surer" in each for each in done.numbers["limits"])
+    assert said is not bool(validation)
+    assert count == done.numbers["data"]["train"]
+
+
 def test_the_test_split_chooses_nothing(run, tmp_path):
     """Other test samples, the same integers."""
     own = models.load(str(run.parent / "mine.py")).data()
