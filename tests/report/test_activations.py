@@ -189,6 +189,11 @@ def test_the_page_in_a_browser(made, tmp_path):
         text = tab.locator("#layer2 .readout").inner_text()
         assert float(re.search(r"v = (-?[\d.]+)", text).group(1)) == pytest.approx(v, abs=2e-3)
         assert tab.locator("#layer2 canvas.line").is_visible()
+        # labels of four digits and a sign are whole: nothing touches the edge
+        tab.locator("#layer1 canvas.v").click(position={"x": 40, "y": 20})
+        expect(tab.locator("#layer1 canvas.line")).to_be_visible()
+        touched = "c => [...c.getContext('2d').getImageData(0, 0, 2, c.height).data].some((x) => x)"
+        assert not tab.locator("#layer1 canvas.line").evaluate(touched)
         tab.select_option("#part", "1")
         expect(tab.locator("#layer2")).to_be_hidden()
         tab.locator("h1").click()

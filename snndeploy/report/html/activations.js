@@ -130,14 +130,15 @@
   function line(layer) {
     const canvas = layer.find("canvas.line"), box = (canvas.hidden = false, canvas.getBoundingClientRect()), ratio = devicePixelRatio || 1;
     canvas.width = box.width * ratio; canvas.height = box.height * ratio;
-    const c = canvas.getContext("2d"), i = layer.picked, left = 46, right = 10, top = 20, bottom = 18;
+    const c = canvas.getContext("2d"), i = layer.picked, right = 10, top = 20, bottom = 18;
     c.scale(ratio, ratio);
+    c.font = "12px system-ui, sans-serif";
     const v = Array.from({ length: steps }, (_, t) => membrane(layer, t, i));
     const theta = layer.told.theta, all = theta === null ? [0, ...v] : [0, theta, ...v];
     const low = Math.min(...all), high = Math.max(...all), reach = (high - low) || 1;
+    const left = 14 + Math.max(...[low, high].map((n) => c.measureText(short(n)).width));
     const x = (t) => left + (t + 0.5) / steps * (box.width - left - right);
     const y = (n) => top + (high - n) / reach * (box.height - top - bottom);
-    c.font = "12px system-ui, sans-serif";
     c.fillStyle = colours.text("soft");
     c.textAlign = "right";
     for (const n of [low, high]) c.fillText(short(n), left - 6, y(n) + 4);
