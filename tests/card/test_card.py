@@ -60,6 +60,11 @@ def test_numbers_are_those_of_the_verbs(run, tmp_path):
     assert done.kept == float(np.mean(wanted == got))
     rates = {name: float(rows.mean()) for name, rows in sd.run(integers, x).spikes.items()}
     assert done.numbers["integer"]["rates"] == pytest.approx(rates)
+    silent = {name: int((~rows.any(axis=(0, 1))).sum()) for name, rows in sd.run(integers, x).spikes.items()}
+    assert done.numbers["integer"]["silent"] == silent
+    said = ", ".join(f"{count} of {name!r}" for name, count in silent.items() if count)
+    assert said
+    assert f"neurons of the integers that never spike in the test samples: {said}" in done.numbers["limits"]
     assert done.numbers["placement"]["cores"] == len(sd.place(integers, "loihi1").cores)
     assert done.numbers["notes"] == ["seen before"]
     assert "> seen before" in done.text

@@ -52,6 +52,14 @@ def test_the_command_is_kept_as_it_was_typed(model, capsys):
     assert {"python", "torch", "snntorch"} <= set(found["versions"])
 
 
+def test_sessions_of_a_run_with_a_folder_of_logs_join(model):
+    sd.train(model, out="run", log="log", epochs=1)
+    sd.train(model, out="run", log="log", epochs=3, resume=True)
+    sessions = record.read(Path("run"))["sessions"]
+    assert [each["first_epoch"] for each in sessions] == [0, 1]
+    assert record.whole(sessions)
+
+
 def test_a_resumed_run_keeps_its_sessions(model):
     sd.train(model, out="run", epochs=1)
     sd.train(model, out="run", epochs=3, resume=True)
