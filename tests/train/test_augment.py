@@ -111,3 +111,15 @@ def test_training_samples_alone_and_the_same_in_a_run_that_goes_on():
     assert first.keys() == second.keys()
     assert sum(not torch.equal(first[i], second[i]) for i in first) > 20
     assert sources.train.fingerprint() != plain.train.fingerprint()
+
+
+def test_what_is_drawn_is_another_in_each_epoch_batch_and_process():
+    """Of samples that are all the same, so that their order does not matter."""
+    x = np.repeat(np.random.default_rng(0).random((20, 1, 5)).astype(np.float32), 64, axis=1)
+    source = Arrays({"input": x}, np.zeros(64, int), 32, 7, "samples", augment=Augment(9))
+    first, second = batches(source, 0)
+    parts = [np.concatenate(batches(source, 0, 0, Part(rank, 2)), axis=1) for rank in (0, 1)]
+    others = (second, batches(source, 1)[0], batches(source, 1)[1])
+    assert all(not np.array_equal(first, each) for each in others)
+    assert not np.array_equal(*parts)
+    np.testing.assert_array_equal(first, batches(source, 0)[0])

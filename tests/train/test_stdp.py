@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -37,6 +37,7 @@ def test_the_weights_are_the_sum_over_all_pairs(pre, neurons, amounts, times, se
 
 
 @settings(max_examples=40, deadline=None)
+@example(0, 1.0, 0.6, 10.0, 15.0)
 @given(st.integers(-30, 30), AMOUNTS, AMOUNTS, TIMES, TIMES)
 def test_two_spikes_move_the_weight_as_the_window_says(distance, up, down, plus, minus):
     pre, post = np.zeros((31, 1)), np.zeros((31, 1))

@@ -147,6 +147,11 @@ def test_what_is_kept_is_not_what_other_lists_and_tables_say(tmp_path):
         dvs_gesture(folder)
 
 
+def test_a_time_axis_in_one_step_is_refused(tmp_path):
+    with pytest.raises(SnnDeployError, match="SD882 time axis"):
+        dvs_gesture(ibm(tmp_path / "DvsGesture"), steps=5, window=10_000_000)
+
+
 def test_of_a_recording_that_is_left_out_nothing_is_kept(tmp_path):
     folder = ibm(tmp_path / "DvsGesture")
     table = folder / "user02_lab_labels.csv"
