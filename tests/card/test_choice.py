@@ -71,7 +71,7 @@ def tried(monkeypatch, shares, cores=1):
     monkeypatch.setattr(choosing, "measured", decided)
     monkeypatch.setattr(choosing, "cores_of", lambda network, target: cores)
     network = SimpleNamespace(share=1.0, encodings=())
-    return choosing.choose(network, load("loihi2"), "cheapest", None, None, None, lambda *at: None)
+    return choosing.choose(network, load("loihi2"), "cheapest", None, None, True, None, lambda *at: None)
 
 
 def test_the_first_that_keeps_enough_is_taken_and_no_more_are_tried(monkeypatch):
