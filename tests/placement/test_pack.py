@@ -248,12 +248,17 @@ def test_a_plan_from_keys_that_collide_is_refused(monkeypatch):
         place(network, LOIHI, strategy="places")
 
 
+# channels of their own, borders of all kinds: stride, dilation, padding, weights of zero
+MIXED = Conv(
+    np.random.default_rng(4).integers(-2, 3, (6, 2, 3, 3)).astype(np.int64) * 2, (2, 1), ((1, 2), (0, 1)), (1, 2), 2
+)
+# the first two sources of a row are alike, for nobody to the left sees the first one: they share an axon, others do not
+ALIKE_AT_THE_EDGE = Conv(np.full((1, 4, 1, 3), [2, 2, 4], np.int64), (1, 2), ((0, 0), (0, 0)), (1, 1), 1)
+
+
 @pytest.mark.parametrize("shares", [True, False])
-def test_what_one_neuron_needs_is_known_from_one_that_is_alike(shares):
-    """Channels of their own, borders of all kinds: stride, dilation, padding, weights of zero."""
-    rng = np.random.default_rng(4)
-    weight = rng.integers(-2, 3, (6, 2, 3, 3)) * 2
-    conv = Conv(weight.astype(np.int64), (2, 1), ((1, 2), (0, 1)), (1, 2), 2)
+@pytest.mark.parametrize("conv", [MIXED, ALIKE_AT_THE_EDGE])
+def test_what_one_neuron_needs_is_known_from_one_that_is_alike(shares, conv):
     network = chain(((conv,), conv.shape_out((4, 7, 8))), shape=(4, 7, 8))
     target = changed(LOIHI, core={"axons_are_shared": shares})
     all_wires = wires(network, target)
@@ -267,3 +272,6 @@ def test_what_one_neuron_needs_is_known_from_one_that_is_alike(shares):
             assert a.need.tolist() == b.need.tolist()
             assert a.heard == b.heard
     assert 0 < len(kept.asked) < 2 * int(np.prod(network.shapes[name]))
+    if shares and conv is ALIKE_AT_THE_EDGE:
+        fresh = (Study(network, target, into, settings_of(network)) for _ in range(2))
+        assert [int(s._part(name, np.array([k]), Wires.planned).need[1]) for k, s in enumerate(fresh)] == [2, 3]

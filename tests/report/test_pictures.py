@@ -103,6 +103,21 @@ def test_where_no_layer_is_named_the_last_hidden_one_is_embedded(made):
     )
 
 
+def test_samples_that_are_all_the_same_have_no_place(made, tmp_path):
+    """A hidden layer that never spikes ended a training in an error of t-SNE."""
+    _, network, trace, y = made
+    hidden = network.populations[0].name
+    dead = {**trace.spikes, hidden: np.zeros_like(trace.spikes[hidden])}
+    with pytest.raises(SnnDeployError, match=rf"SD103 embedding of '{hidden}': all samples have the same.* 0 in all"):
+        pictures.embedding(replace(trace, spikes=dead), y)
+    nothing = sd.visualise(network, (np.zeros((5, 6, 8)), y[:6]), tmp_path)
+    assert "embedding.png" not in {path.name for path in nothing}
+    assert "confusion.png" in {path.name for path in nothing}
+    # a layer of one neuron has no two directions to begin with
+    few = replace(trace, spikes={hidden: trace.spikes[hidden][..., :1]})
+    assert pictures.embedding(few, y, hidden).axes[0].collections
+
+
 def test_samples_of_a_class_lie_together(made):
     network = made[1]
     rng = np.random.default_rng(0)

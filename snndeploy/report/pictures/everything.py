@@ -20,7 +20,7 @@ from snndeploy.report.pictures.canvas import save
 from snndeploy.report.pictures.classes import checked
 from snndeploy.report.pictures.confusion import confusion
 from snndeploy.report.pictures.curves import EPOCHS, curves
-from snndeploy.report.pictures.embedding import FEWEST, embedding, last_hidden
+from snndeploy.report.pictures.embedding import embedding, last_hidden, spread_out
 from snndeploy.report.pictures.frames import animation, frames
 from snndeploy.report.pictures.membranes import membranes
 from snndeploy.report.pictures.raster import raster
@@ -41,7 +41,7 @@ def everything(
     """curves, confusion, embedding, raster, membranes, weights, frames (.png, .gif) and activations.html.
 
     What there is nothing of is left out: curves without a run, confusion without a decision, an embedding of fewer
-    than 4 samples, frames of inputs that are no pictures, activations beyond what a page holds.
+    than 4 samples or of equal ones, frames of inputs that are no pictures, activations beyond what a page holds.
 
     Args:
         data: (time, batch, *shape) input. labels: int64 (batch,). run: the folder of a training's epochs.csv.
@@ -69,7 +69,7 @@ def everything(
     whole = _last_layers(network, inputs)
     if network.decision is not None:
         draw("confusion", lambda: confusion(whole.decisions(), labels))
-    if count >= FEWEST and whole.spikes:
+    if spread_out(whole):
         draw("embedding", lambda: embedding(whole, labels))
     if one.spikes:
         draw("raster", lambda: raster(one))

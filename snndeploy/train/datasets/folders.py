@@ -5,7 +5,7 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -50,6 +50,7 @@ def read_folder(
 
     Raises:
         SnnDeployError SD880: there is no such folder, or nothing is in it. SD881, SD884: what is damaged, all at once.
+        SD885: a package is missing that reads them, whatever `damaged` says.
     """
     if damaged not in DAMAGED:
         raise error("SD807", f"damaged {damaged!r}", "there is no such way", f"choose from {', '.join(DAMAGED)}")
@@ -74,15 +75,28 @@ def _read(
             read.append(read_events(source / name, size, content))
             labels.append(number[name.parent.name])
         except SnnDeployError as problem:
-            bad += problem.findings
+            bad += damage(problem)
         except UNREADABLE as problem:
             what = f"it cannot be read from the archive ({short(problem)})"
             bad.append(Finding("SD881", f"{source}: {name}", what, "fetch it again, or leave it out"))
-    if bad and damaged == "refuse":
-        raise_errors(bad)
+    refuse_damaged(bad, damaged)
     if not read:
         raise_errors([Finding("SD880", str(source), "every recording in it is damaged", "fetch it again"), *bad])
     return Recordings(tuple(read), np.array(labels, np.int64), classes, tuple(bad))
+
+
+def damage(problem: SnnDeployError) -> Sequence[Finding]:
+    """What is wrong with a file. Raises `problem` itself where that is not the file's fault: a package is missing."""
+    if any(each.code not in ("SD881", "SD884") for each in problem.findings):
+        raise problem
+    return problem.findings
+
+
+def refuse_damaged(bad: Sequence[Finding], damaged: str) -> None:
+    """Raises what is damaged, all at once and with both ways out, unless that is to be skipped."""
+    if damaged == "refuse":
+        other = "skip leaves out what is damaged and says so: damaged='skip' (--set damaged=skip)"
+        raise_errors([replace(each, fix=f"{each.fix}; {other}" if each.fix else other) for each in bad])
 
 
 def _archive(source: Path) -> zipfile.ZipFile:

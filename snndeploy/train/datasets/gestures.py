@@ -22,7 +22,7 @@ from snndeploy.train.datasets.cache import cached, stamp
 from snndeploy.train.datasets.event_files import read_events
 from snndeploy.train.datasets.events import Events, events
 from snndeploy.train.datasets.fetch import data_folder, find
-from snndeploy.train.datasets.folders import DAMAGED, Progress, left_out
+from snndeploy.train.datasets.folders import DAMAGED, Progress, damage, left_out, refuse_damaged
 from snndeploy.train.datasets.frames import check_time, counted, refuse_collapsed
 
 SIDE = 128
@@ -80,8 +80,7 @@ def dvs_gesture(
         held: dict[str, Array] = {}
         for part in PARTS:
             held |= _part(layout, part, (steps, factor, window), bad, progress)
-        if bad and damaged == "refuse":
-            raise_errors(bad)
+        refuse_damaged(bad, damaged)
         missing = [part for part in PARTS if not len(held[f"{part}_y"])]
         if missing:
             what = f"every recording to {' and to '.join(missing)} with is damaged"
@@ -112,7 +111,7 @@ def _part(
         try:
             gestures = list(layout.read(path))
         except SnnDeployError as problem:
-            bad += problem.findings
+            bad += damage(problem)
             continue
         for gesture, label in gestures:
             counts, steps_used = counted(_smaller(gesture, factor), steps, window, 2)

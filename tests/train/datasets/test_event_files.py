@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import zipfile
 from pathlib import Path
 
@@ -126,6 +127,18 @@ def test_damaged_recordings_are_named_all_at_once_and_skipped_when_asked(tmp_pat
     read = read_folder(tmp_path, damaged="skip")
     assert len(read.events) == 1
     assert len(read.skipped) == 2
+
+
+def test_a_package_that_is_missing_is_no_damage(tmp_path, monkeypatch):
+    """Recordings that nothing here reads must not be left out as damaged."""
+    for label, name in (("0", "a.npz"), ("1", "b.aedat4")):
+        (tmp_path / label).mkdir()
+        np.savez(tmp_path / label / "a.npz", t=np.arange(9), x=np.zeros(9, int))
+        (tmp_path / label / "a.npz").rename(tmp_path / label / name)
+    monkeypatch.setitem(sys.modules, "aedat", None)
+    for damaged in ("skip", "refuse"):
+        with pytest.raises(SnnDeployError, match="SD885 .aedat4"):
+            read_folder(tmp_path, damaged=damaged)
 
 
 def test_an_empty_folder_says_what_to_put_there(tmp_path):

@@ -14,7 +14,7 @@ from snndeploy.train.datasets.event_data import nmnist, recorded, saccades, shd,
 from snndeploy.train.datasets.event_files import read_events
 from snndeploy.train.datasets.events import Events, events
 from snndeploy.train.datasets.folders import read_folder
-from snndeploy.train.datasets.frames import counts
+from snndeploy.train.datasets.frames import FEWEST_EVENTS, counts, refuse_collapsed
 from snndeploy.train.datasets.mnist import mnist
 
 SHARED = Path(__file__).resolve().parents[4] / "shared" / "data"
@@ -84,6 +84,23 @@ def test_words_of_up_to_one_and_a_half_seconds_read_with_a_step_of_one_second(st
     with pytest.raises(SnnDeployError, match="SD882"):
         shd(steps, tmp_path, window=1.0)
     assert shd(100, tmp_path).train.sum() == 2000
+
+
+def test_all_events_in_a_fiftieth_of_the_steps_are_refused():
+    """Not one step each, and yet no time: two of a hundred."""
+    refuse_collapsed([3] * 10, [50] * 10, 100)
+    with pytest.raises(SnnDeployError, match="SD882 time axis"):
+        refuse_collapsed([2] * 10, [50] * 10, 100)
+    # few events tell nothing
+    refuse_collapsed([2] * 10, [FEWEST_EVENTS - 1] * 10, 100)
+
+
+def test_many_events_of_a_pixel_are_counted_in_16_bits():
+    many = events(np.arange(600), *(np.zeros(600, int),) * 2, np.zeros(600, bool), (2, 2), "many")
+    found = counts([many], 2)
+    assert found.dtype == np.uint16
+    assert found[:, 0, 0, 0, 0].tolist() == [300, 300]
+    assert counts([many], 3).dtype == np.uint8
 
 
 def test_a_channel_beyond_the_last_is_refused():

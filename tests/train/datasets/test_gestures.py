@@ -196,6 +196,7 @@ def test_damaged_gestures_are_named_and_left_out_only_when_asked(tmp_path):
     shutil.copy(at / "5.npy", at / "11.npy")
     with pytest.raises(SnnDeployError, match="SD881") as caught:
         dvs_gesture(tmp_path)
+    assert all("--set damaged=skip" in each.fix for each in caught.value.findings)
     assert sorted(each.where.rsplit("/", 1)[-1] for each in caught.value.findings) == ["11.npy", "3.npy", "4.npy"]
     for _ in range(2):  # the second time from the cache
         held = dvs_gesture(tmp_path, damaged="skip", steps=3, cache=tmp_path / "cache")
