@@ -219,6 +219,7 @@ def _of_integers(numbers: Mapping[str, Any]) -> Iterable[str]:
             f"the integers keep {integer['kept']:.2%} of the float decisions on the test samples, {short:.2f} points "
             f"below {ENOUGH:.0%}: of {integer['changed']:,} that changed {integer['won']:,} are right now and "
             f"{integer['lost']:,} were right before ({numbers['method']['why']})"
+            + (f"; {margin(integer['margin'])}" if integer["margin"] else "")
         )
     if numbers["tried"] and not numbers["data"]["selection"]["unseen"]:
         yield (
@@ -241,6 +242,15 @@ def _of_integers(numbers: Mapping[str, Any]) -> Iterable[str]:
     silent = [f"{count:,} of {name!r}" for name, count in integer["silent"].items() if count]
     if silent:
         yield f"neurons of the integers that never spike in the test samples: {', '.join(silent)}"
+
+
+def margin(found: Mapping[str, Any]) -> str:
+    """How close the decisions that changed had been."""
+    most, share = found["most"], found["share"]
+    if most == 0:
+        return f"each that changed had been a tie in the float network, as {share:.1%} of all are"
+    spikes = "1 spike" if most == 1 else f"{most} spikes"
+    return f"each that changed had been won by {spikes} at most, as {share:.1%} of all are"
 
 
 def why_not(module: Any, record: Mapping[str, Any], held: Samples) -> list[str]:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from snndeploy.card import describe
 from snndeploy.placement.interval import Interval
 from snndeploy.placement.report import count
 
@@ -185,6 +186,8 @@ def _integers(numbers: Numbers) -> str:
         f"right and are wrong, {theirs['won']:,} were wrong and are right, {theirs['wrong_both_ways']:,} are wrong "
         f"either way (McNemar, exact: p = {p:.3g})."
     )
+    if theirs["margin"] is not None:
+        lines.append(f"{describe.margin(theirs['margin'])}.")
     ours = numbers["float"]
     rows = [
         (name, f"{rate:.4f}", f"{theirs['rates'].get(name, 0):.4f}", f"{theirs['silent'].get(name, 0):,}")

@@ -26,6 +26,7 @@ class Measured:
     """Attributes:
     engine, dtype: who computed it, in which arithmetic.
     decisions, labels: int64 (samples,).
+    margins: spikes by which the class won over the next one, int64 (samples,); None: it is not spikes that decide.
     spikes: of each neuron over all samples and steps, int64 (neurons,), by population.
     """
 
@@ -34,6 +35,7 @@ class Measured:
     steps: int
     decisions: Array
     labels: Array
+    margins: Array | None
     spikes: Mapping[str, Array]
     seconds: float
 
@@ -71,21 +73,25 @@ def measured(network: Network, samples: Split, told: Progress, engine: str = "to
     begun, count = time.perf_counter(), len(samples)
     steps = len(first_of(samples.first(1)))
     size = max(1, CHUNK // (steps * sum(int(np.prod(shape)) for shape in network.shapes.values())))
-    decided: list[Array] = []
+    scored: list[Array] = []
     right: list[Array] = []
     spikes: dict[str, Array] = {}
     for start in range(0, count, size):
         told(start, count)
         some, labels = samples.block(start, start + size)
         trace = run(network, events(network, some) if network.encodings else some, engine)
-        decided.append(trace.decisions())
+        scored.append(trace.scores())
         right.append(labels)
         for name, each in trace.spikes.items():
             now = each.sum(axis=(0, 1), dtype=np.int64).reshape(-1)
             spikes[name] = spikes[name] + now if name in spikes else now
     seconds = time.perf_counter() - begun
-    classes = np.concatenate(decided), np.concatenate(right)
-    return Measured(trace.engine, trace.dtype, steps, classes[0], classes[1], spikes, seconds)
+    scores = np.concatenate(scored)
+    best = np.sort(scores, axis=1)[:, -2:]
+    counted = np.issubdtype(scores.dtype, np.integer) and scores.shape[1] > 1
+    margins = best[:, 1] - best[:, 0] if counted else None
+    classes = scores.argmax(axis=1), np.concatenate(right)
+    return Measured(trace.engine, trace.dtype, steps, *classes, margins, spikes, seconds)
 
 
 def kept(wanted: Measured, got: Measured) -> dict[str, Any]:
@@ -100,4 +106,13 @@ def kept(wanted: Measured, got: Measured) -> dict[str, Any]:
         "won": int((~a & b).sum()),
         "wrong_both_ways": int((~same & ~a & ~b).sum()),
         "mcnemar": mcnemar(a, b),
+        "margin": _margin(wanted.margins, ~same),
     }
+
+
+def _margin(margins: Array | None, changed: Array) -> dict[str, Any] | None:
+    """The most spikes that a changed decision had been won by, and the share of all that were won by no more."""
+    if margins is None or not changed.any():
+        return None
+    most = int(margins[changed].max())
+    return {"most": most, "share": float(np.mean(margins <= most))}

@@ -65,6 +65,14 @@ class Trace:
         """Class per sample, `int64 (batch,)`, by the network's decision rule; the lowest index wins a tie.
 
         Raises:
+            SnnDeployError SD102: as `scores`.
+        """
+        return np.asarray(self.scores().argmax(axis=1))
+
+    def scores(self) -> Array:
+        """What the network's decision rule compares, `(batch, classes)`: counts of spikes (int64), or membranes.
+
+        Raises:
             SnnDeployError SD102: the network decides nothing, or what it needs was not recorded.
         """
         rule = self.network.decision
@@ -81,7 +89,7 @@ class Trace:
                 raise error("SD102", "decision", f"v of {rule.population!r} was not recorded", 'record=("spikes", "v")')
             v = self.membrane(rule.population)
             score = v[-1] if rule.rule == "last-v" else v.max(axis=0)
-        return np.asarray(score.reshape(self.batch, -1).argmax(axis=1))
+        return np.asarray(score.reshape(self.batch, -1))
 
 
 def wanted(network: Network, record: Iterable[str]) -> tuple[str, ...]:

@@ -10,8 +10,12 @@ import pytest
 
 import snndeploy as sd
 from snndeploy import cli, models
+from snndeploy.card.describe import margin
+from snndeploy.card.measuring import Measured, kept, measured
+from snndeploy.card.samples import samples_of, sources_of
 from snndeploy.conform import verify as comparing
 from snndeploy.errors import SnnDeployError
+from snndeploy.train import record
 
 MODEL = """
 import numpy as np
@@ -71,6 +75,39 @@ def test_numbers_are_those_of_the_verbs(run, tmp_path):
     assert done.numbers["lava"] is None
     assert "Lava was not asked" in done.numbers["limits"]
     assert json.loads((tmp_path / "mine.json").read_text()) == json.loads(json.dumps(done.numbers))
+
+
+def test_how_close_the_changed_decisions_were():
+    ours, theirs = np.array([4, 0, 2, 2, 2]), np.array([4, 0, 2, 1, 0])
+    scores = np.array([[0, 3, 3, 9, 12], [7, 0, 0, 0, 7], [5, 1, 6, 0, 0], [0, 4, 6, 0, 0], [2, 0, 3, 1, 0]])
+    assert scores.argmax(axis=1).tolist() == ours.tolist()
+    best = np.sort(scores, axis=1)
+    float_, integer = (
+        Measured("e", "d", 5, decisions, ours, best[:, -1] - best[:, -2], {}, 0.0) for decisions in (ours, theirs)
+    )
+    # the last two changed, won by 2 and by 1; of all five a tie, and a third one by 1, were won by no more
+    assert kept(float_, integer)["margin"] == {"most": 2, "share": 4 / 5}
+    assert kept(float_, float_)["margin"] is None
+    assert (
+        margin({"most": 2, "share": 0.8}) == "each that changed had been won by 2 spikes at most, as 80.0% of all are"
+    )
+    assert "a tie" in margin({"most": 0, "share": 0.1})
+    assert "by 1 spike at most" in margin({"most": 1, "share": 0.1})
+
+
+def split_of(run):
+    return samples_of(sources_of(record.read(run)), None).test
+
+
+def test_margins_are_those_of_the_counts(run):
+    own = models.load(str(run.parent / "mine.py")).data()
+    network = sd.read(run / "best.nir")
+    found = measured(network, split_of(run), lambda done, of: None)
+    counts = np.sort(sd.run(network, own.test).spikes[network.decision.population].sum(axis=0), axis=1)
+    np.testing.assert_array_equal(found.margins, counts[:, -1] - counts[:, -2])
+    assert len(set(found.margins.tolist())) > 2
+    by_membrane = network.with_(decision=replace(network.decision, rule="max-v"))
+    assert measured(by_membrane, split_of(run), lambda done, of: None).margins is None
 
 
 @pytest.mark.parametrize("validation", [0.0, 0.25])

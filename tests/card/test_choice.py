@@ -99,7 +99,8 @@ def test_where_all_are_refused_the_first_reason_is_told(monkeypatch):
 def test_what_is_kept_is_counted_by_hand():
     labels = np.array([0, 0, 1, 1, 2])
     a, b = (
-        Measured("e", "d", 1, np.array(decisions), labels, {}, 0.0) for decisions in ([0, 0, 1, 0, 0], [0, 1, 1, 1, 1])
+        Measured("e", "d", 1, np.array(decisions), labels, None, {}, 0.0)
+        for decisions in ([0, 0, 1, 0, 0], [0, 1, 1, 1, 1])
     )
     found = kept(a, b)
     names = ("kept", "changed", "lost", "won", "wrong_both_ways")
@@ -112,7 +113,7 @@ def test_spikes_of_all_blocks_are_added_up(monkeypatch):
 
     held = samples_of(sources(0.0), None)
     trace = lambda network, x, engine: SimpleNamespace(  # noqa: E731
-        spikes={"a": x > 214}, decisions=lambda: np.zeros(x.shape[1], int), engine=engine, dtype="f"
+        spikes={"a": x > 214}, scores=lambda: np.zeros((x.shape[1], 2), int), engine=engine, dtype="f"
     )
     monkeypatch.setattr(measuring, "run", trace)
     monkeypatch.setattr(measuring, "CHUNK", 7)
@@ -121,3 +122,4 @@ def test_spikes_of_all_blocks_are_added_up(monkeypatch):
     assert found.samples == 30
     assert found.rates() == {"a": 0.5}
     assert found.silent() == {"a": 0}
+    assert found.margins.tolist() == [0] * 30
