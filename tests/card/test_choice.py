@@ -98,10 +98,8 @@ def test_where_all_are_refused_the_first_reason_is_told(monkeypatch):
 
 def test_what_is_kept_is_counted_by_hand():
     labels = np.array([0, 0, 1, 1, 2])
-    a, b = (
-        Measured("e", "d", 1, np.array(decisions), labels, None, {}, 0.0)
-        for decisions in ([0, 0, 1, 0, 0], [0, 1, 1, 1, 1])
-    )
+    taken = [np.array(each) for each in ([0, 0, 1, 0, 0], [0, 1, 1, 1, 1])]
+    a, b = (Measured("e", "d", 1, decisions, labels, None, {}, 0.0) for decisions in taken)
     found = kept(a, b)
     names = ("kept", "changed", "lost", "won", "wrong_both_ways")
     assert [found[name] for name in names] == [0.4, 3, 1, 1, 1]
