@@ -43,7 +43,10 @@ def write(folder: Path, about: Mapping[str, Any], session: Mapping[str, Any]) ->
     earlier: list[Any] = []
     if session["resumed"] and (folder / FILE).exists():
         with suppress(SnnDeployError):
-            earlier = read(folder)["sessions"]
+            known = read(folder)
+            earlier = known["sessions"]
+            # what it began with stays so, whether the call that goes on says it again or not
+            about = {**about, "weights": known.get("weights") or about.get("weights")}
     whole = {"format": FORMAT, **about, "sessions": [*earlier, dict(session)]}
     try:
         with replacing(folder / FILE) as temporary:

@@ -52,6 +52,16 @@ def test_the_command_is_kept_as_it_was_typed(model, capsys):
     assert {"python", "torch", "snntorch"} <= set(found["versions"])
 
 
+def test_the_weights_that_a_run_began_with_stay_in_its_record(model):
+    sd.train(model, out="first", epochs=1)
+    sd.train(model, out="run", epochs=1, weights="first/best.pt")
+    sd.train(model, out="run", epochs=2, resume=True)
+    assert record.read(Path("run"))["weights"] == "first/best.pt"
+    sd.train(model, out="plain", epochs=1)
+    sd.train(model, out="plain", epochs=2, resume=True)
+    assert record.read(Path("plain"))["weights"] is None
+
+
 def test_sessions_of_a_run_with_a_folder_of_logs_join(model):
     sd.train(model, out="run", log="log", epochs=1)
     sd.train(model, out="run", log="log", epochs=3, resume=True)
