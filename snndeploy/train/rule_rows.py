@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from inspect import signature
 from typing import Any
 
@@ -34,7 +34,12 @@ def said_by(
     steps: Iterator[Any] | None = None
     while True:
         try:
-            steps = iter(learn(module, x, labels, **given)) if steps is None else steps
+            if steps is None:
+                found: Any = learn(module, x, labels, **given)
+                if not isinstance(found, Iterable):
+                    what = f"it returns {type(found).__name__} and yields nothing"
+                    raise error("SD891", "learn()", what, "yield after each epoch: yield {'moved': 0.1}, or yield None")
+                steps = iter(found)
             said = next(steps, DONE)
         except SnnDeployError:
             raise

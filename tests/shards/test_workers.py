@@ -207,7 +207,7 @@ def test_a_run_that_is_killed_ten_times_ends_with_the_same_file(net, work, whole
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_a_run_that_is_stopped_leaves_no_process_behind(how, work, whole):
-    process = start(work, 2, 0.1)
+    process = start(work, 2, 0.4)
     until(partial(reached, work, 1), process)
     children = psutil.Process(process.pid).children(recursive=True)
     assert len(children) >= 2

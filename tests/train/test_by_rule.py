@@ -157,7 +157,7 @@ BASE = "def learn(" + MODEL.partition("def learn(")[2]
             "    raise ValueError('no good')\n    yield",
             r"SD891 learn\(\), broken.py line \d+: it raises ValueError",
         ),
-        ("    return None", "SD891 learn.*NoneType"),
+        ("    return None", r"SD891 learn\(\): it returns NoneType and yields nothing"),
         ("    yield 3", "SD891 learn.*yields int"),
         ("    yield {'moved': 'far'}", "SD891 learn.*moved = 'far', no number"),
         ("    yield {'moved': x}", "SD891 learn.*no number"),
