@@ -29,7 +29,7 @@ from torch import nn
 
 from snndeploy.errors import error
 from snndeploy.network.arrays import Array
-from snndeploy.train.data import Data
+from snndeploy.train.data import Data, split_digits
 from snndeploy.train.datasets.encoders import poisson_code, population_code
 from snndeploy.train.learning.competition import Competitors, Layer, labels_of
 from snndeploy.train.learning.stdp import PairSTDP
@@ -92,15 +92,8 @@ def pictures(folder: Path | None, kind: str = "mnist", samples: int | None = Non
     if folder is None:
         if kind != "mnist":
             raise error("SD807", f"kind {kind!r}", "nothing says in which folder", "name it (--data)")
-        from sklearn.datasets import load_digits
-        from sklearn.model_selection import train_test_split
-
-        pixels, labels = load_digits(return_X_y=True)
-        # the split of snndeploy.train.data.digits
-        x, x_test, y, y_test = train_test_split(
-            pixels.reshape(-1, 8, 8) / 16, labels, test_size=0.25, random_state=0, stratify=labels
-        )
-        return x[:samples], y[:samples].astype(np.int64), x_test, y_test.astype(np.int64)
+        x, y, x_test, y_test = split_digits()
+        return x[:samples], y[:samples], x_test, y_test
     if kind == "cifar100":
         from snndeploy.train.datasets.cifar import cifar100
 

@@ -68,17 +68,28 @@ def rate_code(intensity: Array, steps: int) -> Array:
     return np.asarray(np.diff(edges, axis=0), np.float32)
 
 
-def digits(steps: int, flat: bool = False, test_share: float = 0.25) -> Data:
-    """scikit-learn's 1,797 handwritten digits of 8×8 pixels (Alpaydin and Kaynak, 1998), rate coded.
+def split_digits(test_share: float = 0.25) -> tuple[Array, Array, Array, Array]:
+    """scikit-learn's 1,797 handwritten digits of 8×8 pixels (Alpaydin and Kaynak, 1998), always split the same way.
 
-    Args:
-        steps: time steps per digit.
-        flat: shape (64,) instead of (1, 8, 8).
+    Returns:
+        Pictures float64 (sample, 8, 8), 0..1, and labels int64 to train with; the same to test.
     """
     from sklearn.datasets import load_digits
     from sklearn.model_selection import train_test_split
 
     pixels, labels = load_digits(return_X_y=True)
-    images = (pixels / 16).reshape(-1, *((64,) if flat else (1, 8, 8)))
-    x, x_test, y, y_test = train_test_split(images, labels, test_size=test_share, random_state=0, stratify=labels)
-    return Data(rate_code(x, steps), y.astype(np.int64), rate_code(x_test, steps), y_test.astype(np.int64))
+    x = pixels.reshape(-1, 8, 8) / 16
+    x, x_test, y, y_test = train_test_split(x, labels, test_size=test_share, random_state=0, stratify=labels)
+    return x, y.astype(np.int64), x_test, y_test.astype(np.int64)
+
+
+def digits(steps: int, flat: bool = False, test_share: float = 0.25) -> Data:
+    """`split_digits`, rate coded.
+
+    Args:
+        steps: time steps per digit.
+        flat: shape (64,) instead of (1, 8, 8).
+    """
+    x, y, x_test, y_test = split_digits(test_share)
+    shape = (-1, *((64,) if flat else (1, 8, 8)))
+    return Data(rate_code(x.reshape(shape), steps), y, rate_code(x_test.reshape(shape), steps), y_test)

@@ -8,6 +8,7 @@ import numpy as np
 
 from snndeploy.errors import error
 from snndeploy.network.arrays import Array
+from snndeploy.train.data import split_digits
 from snndeploy.train.datasets.mnist import CLASSES, Pictures, mnist
 
 
@@ -26,16 +27,11 @@ def pictures_of(folder: Path | None, kind: str = "mnist", download: bool = False
 
 
 def enlarged_digits(test_share: float = 0.25) -> Pictures:
-    """1,797 digits of 8×8 pixels (Alpaydin and Kaynak, 1998), three times enlarged, within 28×28 pixels."""
-    from sklearn.datasets import load_digits
-    from sklearn.model_selection import train_test_split
-
-    pixels, labels = load_digits(return_X_y=True)
-    x, x_test, y, y_test = train_test_split(pixels, labels, test_size=test_share, random_state=0, stratify=labels)
+    """`split_digits`, three times enlarged, within 28×28 pixels."""
+    x, y, x_test, y_test = split_digits(test_share)
 
     def enlarged(part: Array) -> Array:
-        # 0..16 -> 0..255
-        bright = np.rint(part.reshape(-1, 8, 8) * (255 / 16)).astype(np.uint8)
+        bright = np.rint(part * 255).astype(np.uint8)
         return np.pad(bright.repeat(3, axis=1).repeat(3, axis=2), [(0, 0), (2, 2), (2, 2)])
 
-    return Pictures(enlarged(x), y.astype(np.int64), enlarged(x_test), y_test.astype(np.int64), CLASSES["mnist"])
+    return Pictures(enlarged(x), y, enlarged(x_test), y_test, CLASSES["mnist"])
