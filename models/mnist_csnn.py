@@ -17,6 +17,7 @@ import torch
 from snntorch import surrogate
 from torch import nn
 
+from snndeploy.errors import error
 from snndeploy.train.data import Data
 
 DT = 1e-3
@@ -44,7 +45,7 @@ def build(
         first: factor on torch's first weights, with which most neurons are silent and learn nothing for a while.
     """
     if pool not in POOLS:
-        raise ValueError(f"pool {pool!r} is none of {', '.join(POOLS)}")
+        raise error("SD807", f"pool {pool!r}", "there is no such pool", f"choose from {', '.join(POOLS)}")
     grad = surrogate.atan() if slope is None else surrogate.fast_sigmoid(slope=slope)
 
     def leaky() -> snn.Leaky:
@@ -81,9 +82,8 @@ def data(
         samples: of the training set, the first ones; None: all.
     """
     from snndeploy.train.datasets.encoders import coded
-    from snndeploy.train.datasets.mnist import mnist
-    from snndeploy.train.datasets.small import enlarged_digits
+    from snndeploy.train.datasets.small import pictures_of
 
-    held = (enlarged_digits() if folder is None else mnist(folder, download=download)).first(samples, None)
+    held = pictures_of(folder, download=download).first(samples, None)
     x, x_test = (coded(each[:, None], steps, code) for each in (held.train, held.test))
     return Data(x, held.train_labels, x_test, held.test_labels)

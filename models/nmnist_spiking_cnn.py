@@ -15,10 +15,12 @@ import torch
 from snntorch import surrogate
 from torch import nn
 
+from snndeploy.errors import error
 from snndeploy.train.augment import Augment
 from snndeploy.train.data import Data
 
 DT = 12e-3
+KINDS = ("nmnist", "gestures")
 TRAIN = {"epochs": 20, "batch": 32, "lr": 1e-4, "loss": "rate"}
 # torch's first weights, times this and the threshold, let each layer spike in about a tenth of the bins at beta 0.95:
 # a threshold of 0.1 with weights w is the network of threshold 1 with weights 10 w
@@ -93,6 +95,11 @@ def data(
     from snndeploy.train.datasets.event_data import nmnist, saccades
     from snndeploy.train.datasets.gestures import dvs_gesture
 
+    if kind not in KINDS:
+        raise error("SD807", f"kind {kind!r}", "there are no such recordings", f"choose from {', '.join(KINDS)}")
+    if kind == "gestures" and (simulated or folder is None):
+        what = "simulated ones are asked for" if simulated else "nothing says in which folder"
+        raise error("SD807", "kind 'gestures'", what, "name the folder of the recordings (--data), without simulated")
     if simulated or folder is None:
         held = saccades(steps, folder, samples, test, skip)
     elif kind == "gestures":

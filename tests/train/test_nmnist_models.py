@@ -6,6 +6,7 @@ import torch
 
 import snndeploy as sd
 from snndeploy import models
+from snndeploy.errors import SnnDeployError
 
 
 @pytest.fixture(scope="module")
@@ -84,3 +85,23 @@ def test_the_residual_network_is_captured_with_its_delays(digits):
     a, b = sd.run(network, x, "snntorch"), sd.run(network, x, "reference")
     assert sd.compare(a, b).identical
     assert all(rows.any() for rows in b.spikes.values())
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"kind": "faces"}, r"SD807 kind 'faces': .*nmnist, gestures"),
+        ({"kind": "gestures"}, "SD807 kind 'gestures': nothing says in which folder"),
+        ({"kind": "gestures", "simulated": True, "folder": "."}, "SD807 kind 'gestures': simulated ones are asked for"),
+    ],
+)
+def test_recordings_that_are_not_there_are_no_simulated_digits(given, said):
+    with pytest.raises(SnnDeployError, match=said):
+        models.load("nmnist_spiking_cnn").data(**given)
+
+
+def test_pictures_are_fetched_into_a_folder_or_not_at_all():
+    with pytest.raises(SnnDeployError, match="SD807 download: nothing says in which folder"):
+        models.load("mnist_csnn").data(download=True)
+    with pytest.raises(SnnDeployError, match=r"SD807 pool 'least': .*analogue, spikes, average"):
+        models.build("mnist_csnn", given={"pool": "least"})

@@ -16,8 +16,8 @@ COLUMNS, ROWS = 8, 3
 
 
 def frames(x: Array, sample: int = 0, steps: int = COLUMNS * ROWS) -> Any:
-    """Evenly spaced steps of one sample: one channel in grey; of two, the second is red, the
-    first blue (of polarities 0 and 1: ON and OFF as AER has them); more are added up.
+    """Evenly spaced steps of one sample: one channel in grey; of two, as polarities 0 and 1 are, the first is blue, the
+    second red; more are added up.
 
     Args:
         x: (time, sample, [channel,] height, width). steps: how many are shown at most.

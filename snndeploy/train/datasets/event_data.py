@@ -10,7 +10,7 @@ import numpy as np
 from snndeploy.errors import error
 from snndeploy.files import UNREADABLE, short
 from snndeploy.network.arrays import Array
-from snndeploy.train.data import Data
+from snndeploy.train.data import Data, check_steps
 from snndeploy.train.datasets.cache import cached, stamp
 from snndeploy.train.datasets.event_files import microseconds
 from snndeploy.train.datasets.fetch import data_folder, find
@@ -61,7 +61,9 @@ def recorded(
         return {**held, "bad": np.array(bad, dtype=np.str_)}
 
     files = [source] if source.is_file() else sorted(path for path in source.rglob("*") if path.is_file())
-    recipe = {"steps": steps, "window": window, "size": size, "damaged": damaged, "files": [stamp(f) for f in files]}
+    # the folders above a recording are its label and its part
+    stamps = [[str(each.relative_to(source)), *stamp(each)] for each in files]
+    recipe = {"steps": steps, "window": window, "size": size, "damaged": damaged, "files": stamps}
     held = cached(cache, "events", recipe, make)
     notes = left_out([str(each) for each in held["bad"]])
     if parts == {"Train", "Test"}:
@@ -149,7 +151,11 @@ def saccades(
 
     Returns:
         uint8 (steps, sample, 2, 34, 34).
+
+    Raises:
+        SnnDeployError SD807: there is no step. Else as `mnist`.
     """
+    check_steps(steps)
     behind = None if train is None else skip + train
     if folder is not None:
         held = mnist(folder, download=False)

@@ -180,6 +180,28 @@ def test_a_fold_has_no_place_beside_a_test_of_its_own(tmp_path):
         recorded(tmp_path, 2, size=(34, 34), fold=1)
 
 
+def test_kept_counts_are_those_of_the_labels_that_recordings_have_now(tmp_path):
+    folder, kept = tmp_path / "recordings", tmp_path / "kept"
+    for label in "01":
+        (folder / label).mkdir(parents=True)
+        for k in range(4):
+            (folder / label / f"{label}{k}.bin").write_bytes(bytes([3, 4, 0, 0, 9, 5, 6, 128, 39, 16]))
+
+    def labels():
+        data = recorded(folder, 2, size=(34, 34), test_share=0.5, cache=kept)
+        return sorted([*data.train_labels.tolist(), *data.test_labels.tolist()])
+
+    assert labels() == [0] * 4 + [1] * 4
+    # it stays where it was in the order of the names
+    (folder / "0" / "03.bin").rename(folder / "1" / "03.bin")
+    assert labels() == [0] * 3 + [1] * 5
+
+
+def test_no_step_is_refused():
+    with pytest.raises(SnnDeployError, match="SD807 steps: 0 steps hold nothing"):
+        saccades(0, train=2, test=2)
+
+
 def test_simulated_saccades_look_like_recorded_ones():
     data = saccades(15, train=20, test=5)
     assert data.train.shape == (15, 20, 2, 34, 34)
