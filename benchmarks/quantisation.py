@@ -12,6 +12,9 @@ Everything is chosen on calibration samples and scored on others:
 
 Each time `auto` chooses too, with one synapse per weight and (but for nmnist) with two, and what it takes is a row of
 the table: it sees nothing but the calibration. Seconds are of this machine and of whatever else it did.
+
+--costs measures what the rows of --output take of the chip again (cores, synapses, axons), as after a change of the
+placement; nothing is searched or scored.
 """
 
 from __future__ import annotations
@@ -21,6 +24,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -33,8 +37,10 @@ from snndeploy import targets
 from snndeploy.demo import one_torch_thread
 from snndeploy.files import replacing
 from snndeploy.network import Network
+from snndeploy.quantize import quantize
 from snndeploy.targets import Target
-from snndeploy.tuning import auto, compare_methods, table
+from snndeploy.tuning import Score, auto, compare_methods, table
+from snndeploy.tuning.score import cost
 
 METHODS = (
     "max-abs",
@@ -94,40 +100,71 @@ def searched(
     return found, searches
 
 
-def on_braille(given: argparse.Namespace) -> dict[str, Any]:
+@dataclass(frozen=True, eq=False)
+class Case:
+    """A network, and the samples that its integers are chosen on and scored on."""
+
+    name: str
+    network: Network
+    chip: Target
+    calibration: Any
+    scored: Any
+    labels: Any
+    methods: Sequence[str]
+    allowed: Sequence[int] = (1, 2)
+    curves: bool = False
+
+
+def of_braille(given: argparse.Namespace) -> Case:
     """Every method; the 500 are looked at once."""
     del given
     network, x, y = braille()
-    chip, calibration = targets.load("loihi1"), x[:, :CHOSEN]
-    methods, searches = searched("braille", network, chip, calibration, METHODS)
-    rows = measured("braille", network, chip, calibration, x[:, CHOSEN:], y[CHOSEN:], methods)
-    return {"rows": rows, "searches": {"braille": searches}}
+    return Case("braille", network, targets.load("loihi1"), x[:, :CHOSEN], x[:, CHOSEN:], y[CHOSEN:], METHODS)
 
 
-def on_nmnist(reset: str, given: argparse.Namespace) -> dict[str, Any]:
+def of_nmnist(reset: str, given: argparse.Namespace) -> Case:
     """One reading of its reset."""
     x, y = nmnist(last=given.recordings)
-    chip, calibration = targets.load("loihi2"), x[:, :CHOSEN]
-    name, network = f"nmnist, {reset}", nmnist_network(reset)
-    methods, searches = searched(name, network, chip, calibration, LARGE, (1,))
-    rows = measured(name, network, chip, calibration, x[:, CHOSEN:], y[CHOSEN:], methods)
-    return {"rows": rows, "searches": {name: searches}}
+    samples = (x[:, :CHOSEN], x[:, CHOSEN:], y[CHOSEN:])
+    return Case(f"nmnist, {reset}", nmnist_network(reset), targets.load("loihi2"), *samples, LARGE, (1,))
 
 
-def on_mnist(framework: str, given: argparse.Namespace) -> dict[str, Any]:
+def of_mnist(framework: str, given: argparse.Namespace) -> Case:
     """Methods at 8 bits, and the curves over bits of some of them."""
     del given
-    name, chip, curves = f"mnist, {framework}", targets.load("loihi2"), []
     network, data, accuracy = train_model(framework)
-    say(f"{name}: trained to {accuracy:.2%}")
-    calibration, scored = (x.astype(np.uint8) for x in (data.train[:, :CHOSEN], data.test))
-    methods, searches = searched(name, network, chip, calibration, FEW)
-    rows = measured(name, network, chip, calibration, scored, data.test_labels, methods)
-    for bits in BITS:
-        narrow = with_bits(chip, bits)
-        for row in measured(name, network, narrow, calibration, scored, data.test_labels, NARROW):
-            curves.append({"bits": bits, **row})
-    return {"rows": rows, "curves": curves, "searches": {name: searches}}
+    say(f"mnist, {framework}: trained to {accuracy:.2%}")
+    samples = (*(x.astype(np.uint8) for x in (data.train[:, :CHOSEN], data.test)), data.test_labels)
+    return Case(f"mnist, {framework}", network, targets.load("loihi2"), *samples, FEW, curves=True)
+
+
+def whole(case: Case) -> dict[str, Any]:
+    """What each method keeps and takes, and what `auto` takes."""
+    own = (case.name, case.network)
+    methods, searches = searched(*own, case.chip, case.calibration, case.methods, case.allowed)
+    samples = (case.calibration, case.scored, case.labels)
+    found = {"rows": measured(*own, case.chip, *samples, methods)}
+    if case.curves:
+        found["curves"] = [
+            {"bits": bits, **row}
+            for bits in BITS
+            for row in measured(*own, with_bits(case.chip, bits), *samples, NARROW)
+        ]
+    return {**found, "searches": {case.name: searches}}
+
+
+def costs(case: Case, before: dict[str, Any]) -> dict[str, Any]:
+    """The same, with what the rows take of the chip now."""
+    rows = []
+    for each in before["rows"]:
+        if each["method"] != "float" and not each["refused"]:
+            made = quantize(case.network, case.chip, case.calibration, each["method"])
+            now = cost(Score(each["method"]), made, case.chip)
+            taken = {name: getattr(now, name) for name in ("synapses", "axons", "cores", "thresholds")}
+            say(f"{case.name}, {each['method']}: {each['cores']} cores before, {now.cores} now")
+            each = {**each, **taken}
+        rows.append(each)
+    return {**before, "rows": rows}
 
 
 def with_bits(chip: Target, bits: int) -> Target:
@@ -140,12 +177,12 @@ def say(text: str) -> None:
     sys.stderr.write(text + "\n")
 
 
-NETWORKS: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
-    "braille": on_braille,
-    "nmnist-to-zero": partial(on_nmnist, "to-zero"),
-    "nmnist-by-threshold": partial(on_nmnist, "by-threshold"),
-    "mnist-snntorch": partial(on_mnist, "snntorch"),
-    "mnist-norse": partial(on_mnist, "norse"),
+NETWORKS: dict[str, Callable[[argparse.Namespace], Case]] = {
+    "braille": of_braille,
+    "nmnist-to-zero": partial(of_nmnist, "to-zero"),
+    "nmnist-by-threshold": partial(of_nmnist, "by-threshold"),
+    "mnist-snntorch": partial(of_mnist, "snntorch"),
+    "mnist-norse": partial(of_mnist, "norse"),
 }
 
 
@@ -154,14 +191,18 @@ def main() -> None:
     parser.add_argument("networks", nargs="*", metavar="network", help=", ".join(NETWORKS))
     parser.add_argument("--recordings", type=int, default=1000, help="of N-MNIST, up to which they are scored")
     parser.add_argument("--output", type=Path, default=Path("build/quantisation.json"))
+    parser.add_argument("--costs", action="store_true", help="of the rows that --output has, alone")
     given = parser.parse_args()
     unknown = [each for each in given.networks if each not in NETWORKS]
     if unknown:
         parser.error(f"{unknown[0]!r} is none of {', '.join(NETWORKS)}")
     before = json.loads(given.output.read_text()) if given.output.exists() else {}
+    if given.costs and not set(given.networks or NETWORKS) <= set(before):
+        parser.error(f"{given.output} has not all of these networks")
     with one_torch_thread():
         for name in given.networks or NETWORKS:
-            before[name] = NETWORKS[name](given)
+            case = NETWORKS[name](given)
+            before[name] = costs(case, before[name]) if given.costs else whole(case)
             given.output.parent.mkdir(parents=True, exist_ok=True)
             with replacing(given.output) as temporary:
                 kept = {each: before[each] for each in NETWORKS if each in before}

@@ -6,7 +6,8 @@ Settings and the arguments of data() were chosen on training samples held back; 
 gradients grow, wants them clipped (--set recurrent=yes --clip 0.3). To look for others, without the test:
 
     snndeploy search shd_recurrent --data ../shared/data/fsdd --out runs/search --trials 12 --set epochs=15 \\
-        --range lr=5e-4:1e-2:log --range dropout=0.0:0.5 --range tau_syn=2e-3:8e-3:log --range channels=0:30
+        --set accelerate=true --range lr=5e-4:1e-2:log --range dropout=0.0:0.5 --range tau_syn=2e-3:8e-3:log \\
+        --range channels=0:30
 """
 
 from __future__ import annotations

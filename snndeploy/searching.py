@@ -7,6 +7,7 @@ test samples are not looked at. A search is a folder: `study.db` holds every tri
 from __future__ import annotations
 
 import os
+import shlex
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
@@ -121,7 +122,14 @@ def search(
     own = {each.name for each in wanted if each.name not in known}
     models.check_arguments(dict.fromkeys(own) | dict(arguments or {}), name, *models.makers(name))
     folder = make_folder(out)
-    about = {"model": name, "ranges": [asdict(each) for each in wanted], "settings": {**settings, "seed": seed}}
+    about = {
+        "model": name,
+        "data": _named(data),
+        "arguments": dict(arguments or {}),
+        "validation": validation,
+        "ranges": [asdict(each) for each in wanted],
+        "settings": {**settings, "seed": seed},
+    }
     study = _study(optuna, folder, about, seed)
 
     def one(trial: Any) -> float:
@@ -142,7 +150,14 @@ def search(
     left = trials - len([t for t in study.trials if t.state.is_finished()])
     if left > 0:
         study.optimize(one, n_trials=left)
-    return _result(name, study, known, arguments or {}, settings)
+    return _result(about, study, known)
+
+
+def _named(data: Any) -> str | None:
+    """The folder; arrays have no name."""
+    if data is None or isinstance(data, (str, os.PathLike)):
+        return None if data is None else os.fspath(data)
+    return "arrays"
 
 
 def _optuna() -> Any:
@@ -207,9 +222,7 @@ def _study(optuna: Any, folder: Path, about: dict[str, Any], seed: int) -> Any:
     return study
 
 
-def _result(
-    model: str, study: Any, known: set[str], arguments: Mapping[str, Any], settings: Mapping[str, Any]
-) -> Searched:
+def _result(about: Mapping[str, Any], study: Any, known: set[str]) -> Searched:
     tried = []
     for each in study.trials:
         if not each.state.is_finished():
@@ -224,11 +237,12 @@ def _result(
             Finding("SD807", "search", "no trial ended", "more trials; the folder holds what was tried")
         )
     best = max(ended, key=lambda each: (each.accuracy or 0.0, -each.number))
-    parts = [f"snndeploy train {model} --out runs/best"]
-    for name, value in {**settings, **arguments, **best.values}.items():
+    parts = ["snndeploy", "train", about["model"], "--out", "runs/best"]
+    parts += ["--data", about["data"]] if about["data"] is not None else []
+    for name, value in {**about["settings"], **about["arguments"], **best.values}.items():
         flag = f"--{name.replace('_', '-')}"
         if isinstance(value, bool) and name in known:
             parts += [flag] if value else []
         else:
-            parts.append(f"{flag} {value}" if name in known else f"--set {name}={value}")
-    return Searched(model, best, tuple(tried), " ".join(parts))
+            parts += [flag, str(value)] if name in known else ["--set", f"{name}={value}"]
+    return Searched(about["model"], best, tuple(tried), shlex.join(parts))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 
 import numpy as np
 import pytest
@@ -73,6 +74,26 @@ def test_a_run_is_resumed_with_the_same_arguments_alone(file, tmp_path, capsys):
     assert cli.main(["train", str(file), *out, "--resume", "--set", "beta=0.5"]) == 0
 
 
+def test_a_search_is_of_its_data_and_so_is_the_command_that_it_prints(file, tmp_path, capsys):
+    pytest.importorskip("optuna")
+    folders = [tmp_path / "my recordings", tmp_path / "others"]
+    for each in folders:
+        each.mkdir()
+    command = ["search", str(file), "--out", str(tmp_path / "s"), "--trials", "1", "--set", "epochs=1", "--seed", "5"]
+    command += ["--range", "lr=1e-3:2e-2:log"]
+    assert cli.main([*command, "--data", str(folders[0]), "--set", "steps=5", "--json"]) == 0
+    words = shlex.split(json.loads(capsys.readouterr().out)["command"])
+    for said in (["--data", str(folders[0])], ["--seed", "5"], ["--set", "steps=5"], ["--epochs", "1"]):
+        at = words.index(said[0])
+        assert words[at : at + 2] == said
+    for other in (["--data", str(folders[1]), "--set", "steps=5"], ["--data", str(folders[0])]):
+        assert cli.main([*command, *other]) == 2
+        said = capsys.readouterr().err
+        assert "SD842" in said
+        assert ("a search with other data" in said) == ("steps=5" in other)
+        assert ("a search with other arguments" in said) != ("steps=5" in other)
+
+
 def test_a_search_finds_what_learns_and_goes_on(file, tmp_path, capsys):
     pytest.importorskip("optuna")
     # with a learning rate of 1e-9 nothing is learned
@@ -89,7 +110,7 @@ def test_a_search_finds_what_learns_and_goes_on(file, tmp_path, capsys):
     assert "--lr 0.02" in found["command"]
     assert "--set beta=" in found["command"]
     # what it prints is a command that works
-    line = found["command"].replace("runs/best", str(tmp_path / "best")).split()
+    line = shlex.split(found["command"].replace("runs/best", str(tmp_path / "best")))
     assert cli.main([*line[1:], "--json"]) == 0
     assert cli.main([*command, "--trials", "7", "--set", "epochs=3"]) == 2
     assert "SD842" in capsys.readouterr().err

@@ -9,6 +9,11 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import snntorch as snn
+import torch
+from torch import nn
+
+import snndeploy as sd
 
 GIVEN = SimpleNamespace(recordings=1000)
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
@@ -57,7 +62,7 @@ def check(seen, chosen, scored):
 def test_braille(script, monkeypatch):
     module, seen = script
     monkeypatch.setattr(module, "braille", lambda: (None, numbered(700), np.zeros(700)))
-    found = module.NETWORKS["braille"](GIVEN)
+    found = module.whole(module.NETWORKS["braille"](GIVEN))
     check(seen, range(200), range(200, 700))
     assert seen["methods"] == [(*module.METHODS, "took 1", "took 2")]
     assert set(found["searches"]["braille"]) == {"auto, 1 per weight", "auto, 2 per weight"}
@@ -68,7 +73,7 @@ def test_nmnist_in_both_readings(script, monkeypatch):
     monkeypatch.setattr(module, "nmnist", lambda last: (numbered(last), np.zeros(last)))
     monkeypatch.setattr(module, "nmnist_network", lambda reset: None)
     for reset in ("to-zero", "by-threshold"):
-        found = module.NETWORKS[f"nmnist-{reset}"](GIVEN)
+        found = module.whole(module.NETWORKS[f"nmnist-{reset}"](GIVEN))
         assert set(found["searches"]) == {f"nmnist, {reset}"}
     check(seen, range(200), range(200, 1000))
 
@@ -77,10 +82,39 @@ def test_mnist_on_all_test_digits(script, monkeypatch):
     module, seen = script
     data = SimpleNamespace(train=numbered(20_000) % 256, test=numbered(10_000) % 256, test_labels=np.zeros(10_000))
     monkeypatch.setattr(module, "train_model", lambda framework: (None, data, 0.9))
-    found = module.NETWORKS["mnist-norse"](GIVEN)
+    found = module.whole(module.NETWORKS["mnist-norse"](GIVEN))
     assert {each.shape[1] for each in seen["chosen"]} == {200}
     assert {each.shape[1] for each in seen["scored"]} == {10_000}
     assert len(seen["scored"]) == 1 + 7
     assert found["curves"] == []
     widths = [module.with_bits(module.targets.load("loihi2"), bits).synapse.weight_bits.value for bits in module.BITS]
     assert widths == [2, 3, 4, 5, 6, 7, 8]
+
+
+def test_costs_are_measured_again_and_nothing_else(script):
+    """Rows with wrong costs get those of their method; what was scored stays, and so do rows without a network."""
+    module, seen = script
+    rng = np.random.default_rng(0)
+    x = (rng.random((20, 200, 12)) < 0.3).astype(np.uint8)
+    torch.manual_seed(0)
+    layers = nn.Sequential(nn.Linear(12, 8), snn.Leaky(0.8, init_hidden=True, reset_mechanism="zero"))
+    network = sd.capture(layers, x[:, :4].astype(np.float32))
+    case = module.Case("small", network, module.targets.load("loihi2"), x, x, np.zeros(200), ("adaptive",))
+    wrong = {"synapses": 9, "axons": 9, "cores": 9, "thresholds": 9, "kept": 0.5, "refused": ""}
+    rows = [
+        {"method": "float", **wrong},
+        {"method": "adaptive", **wrong},
+        {"method": "signs", **wrong, "refused": "no"},
+    ]
+    found = module.costs(case, {"rows": rows, "searches": {"a": 1}})
+    assert [each["cores"] for each in found["rows"]] == [9, 1, 9]
+    weights = np.asarray(sd.quantize(network, "loihi2", x, "adaptive").projections[0].maps[0].weight)
+    assert found["rows"][1] == {
+        **rows[1],
+        "synapses": int((weights != 0).sum()),
+        "axons": 12,
+        "cores": 1,
+        "thresholds": 1,
+    }
+    assert found["searches"] == {"a": 1}
+    assert not seen["scored"]
