@@ -106,9 +106,8 @@ def published(run: Path) -> list[str]:
     return [
         "## The published form, 100 steps",
         "",
-        f"`analogue`, alike but for 100 steps: {accuracy:.2%} ({low:.1%} to {high:.1%}) of {count:,}, published "
-        "90.4 %;",
-        f"{seconds / 60:.0f} minutes in snnTorch's own loop, beside other programs.",
+        f"`analogue`, alike but for 100 steps: {accuracy:.2%} ({low:.1%} to {high:.1%}) of {count:,}; 90.4 % were",
+        f"published. It took {seconds / 60:.0f} minutes in snnTorch's own loop, beside other programs.",
         "",
         *looks([run]),
         "",
