@@ -220,7 +220,8 @@ def resumable(out: Path, json: bool, needed: str = ".") -> Iterator[None]:
 def _line(number: int, done: Any) -> None:
     """An epoch on stderr, where no bar can be drawn."""
     held = "" if done.validation_accuracy is None else f", held back {done.validation_accuracy:.1%}"
-    say(f"epoch {number}: loss {done.loss:.4f}, accuracy {done.accuracy:.1%}{held}, spike rate {done.rate:.4f}", False)
+    rate = "" if done.rate is None else f", spike rate {done.rate:.4f}"
+    say(f"epoch {number}: loss {done.loss:.4f}, accuracy {done.accuracy:.1%}{held}{rate}", False)
 
 
 def _bands(pairs: list[str] | None) -> dict[str, tuple[float, float]]:

@@ -102,7 +102,7 @@ def train(
             check_weights(module, state.epoch + 1, "see what learn() writes into the module")
             seen = evaluate(forward, sources.train, how, fabric)
             held = None if sources.validation is None else evaluate(forward, sources.validation, how, fabric)
-            rate = sum(seen.rates.values()) / max(1, len(seen.rates))
+            rate = sum(seen.rates.values()) / len(seen.rates) if seen.rates else None
             done = Epoch(seen.loss, seen.accuracy, rate, *(() if held is None else (held.loss, held.accuracy)))
             if state.after_epoch(done, how.patience):
                 state.best = {name: each.detach().clone() for name, each in module.state_dict().items()}

@@ -107,7 +107,8 @@ class Loop:
         for name, each in zip(counts, spikes, strict=True):
             sums.spikes[name] = sums.spikes.get(name, 0.0) + each
         state.batch, state.step = state.batch + 1, state.step + 1
-        row = {"epoch": state.epoch + 1, "batch": state.batch, "samples": int(count), "loss": lost / count}
+        row: dict[str, Any] = {"epoch": state.epoch + 1, "batch": state.batch, "samples": int(count)}
+        row |= {"loss": lost / count}
         row |= {"penalty": away.item(), "accuracy": right / count, "rate": self.rate(sum(spikes), neuron_steps)}
         row |= {"lr": lr, "gradient": norm}
         if run is not None and run.logs is not None:
@@ -146,9 +147,10 @@ class Loop:
         what = f"loss {loss:g}, norm of the gradients {norm:g}, at learning rate {lr:g}; the last checkpoint is whole"
         raise error("SD844", where, what, f"lower lr (now {self.how.lr:g}), or clip the gradients: clip=1 (--clip 1)")
 
-    def rate(self, spikes: float, sample_steps: float) -> float:
-        """Spikes per step and neuron, over all populations."""
-        return spikes / max(1.0, sample_steps * sum(self.forward.sizes.values()))
+    def rate(self, spikes: float, sample_steps: float) -> float | None:
+        """Spikes per step and neuron, over all populations; None: not known, for the module is not captured."""
+        neurons = sum(self.forward.sizes.values())
+        return spikes / max(1.0, sample_steps * neurons) if neurons else None
 
     def end_of_epoch(self, run: Run | None) -> None:
         """Validation, the epoch's row, the best weights so far, and a checkpoint."""
@@ -195,7 +197,7 @@ class Loop:
         state, batches = self.state, self.sources.train.batches
         so_far = state.sums
         text = f"epoch {row['epoch']}/{self.how.epochs}, loss {so_far.loss / so_far.count:.3f}, "
-        text += f"{so_far.right / so_far.count:.1%}, rate {row['rate']:.3f}"
+        text += f"{so_far.right / so_far.count:.1%}" + ("" if row["rate"] is None else f", rate {row['rate']:.3f}")
         self.progress(state.step, self.how.epochs * (batches or 0), text)
 
     def finish(self, run: Run | None) -> Score | None:

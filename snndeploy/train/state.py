@@ -8,11 +8,14 @@ from typing import Any, NamedTuple
 
 
 class Epoch(NamedTuple):
-    """One epoch: of the training samples in training mode, and of those held back (None: there are none)."""
+    """One epoch: of the training samples in training mode, and of those held back (None: there are none).
+
+    rate: spikes per step and neuron; None: not known, for the module is not captured.
+    """
 
     loss: float
     accuracy: float
-    rate: float = 0.0
+    rate: float | None = None
     validation_loss: float | None = None
     validation_accuracy: float | None = None
 

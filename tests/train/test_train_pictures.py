@@ -11,6 +11,7 @@ from PIL import Image
 import snndeploy as sd
 from snndeploy import cli
 from snndeploy.errors import SnnDeployError
+from snndeploy.report import pictures
 from snndeploy.report.pictures.canvas import figure
 
 MODEL = """
@@ -97,6 +98,18 @@ def test_what_is_drawn_is_of_the_test_samples(files, capsys, monkeypatch):
     told = json.loads(capsys.readouterr().out)
     np.testing.assert_array_equal(seen["b"], np.load(files / "test.npz")["labels"])
     assert np.mean(seen["a"] == seen["b"]) == told["accuracy"]
+
+
+def test_spikes_that_nobody_counted_are_not_zero(files, capsys):
+    for out, more in (("counted", ()), ("uncounted", ("--no-capture",))):
+        given = ["--data", str(files), "--out", f"{files}/{out}", "--device", "cpu", *more]
+        assert cli.main(["train", f"{files}/mine.py", *given]) == 0
+        assert ("spike rate" in capsys.readouterr().err) == (out == "counted")
+        for name in ("epochs.csv", "batches.csv"):
+            with (files / out / name).open(newline="") as file:
+                assert all((float(row["rate"]) > 0) if not more else row["rate"] == "" for row in csv.DictReader(file))
+        made = pictures.curves([files / out])
+        assert ("spikes per step and neuron" in {axis.get_title() for axis in made.axes}) == (out == "counted")
 
 
 def test_without_a_network_nothing_can_be_drawn(files, capsys):

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from snndeploy.errors import error
 from snndeploy.files import UNREADABLE, existing, short
 from snndeploy.report.pictures.canvas import COLOURS, INK, bare, figure
@@ -38,12 +40,13 @@ def curves(runs: Sequence[str | Path]) -> Any:
 
     held = {k: Path(run) / TESTS for k, run in enumerate(runs)}
     looks = {k: path for k, path in held.items() if path.is_file() and path.stat().st_size}
-    panels = list(dict.fromkeys(panel for panel, _ in LINES.values())) + [TESTED] * bool(looks)
+    paths = [Path(run) / EPOCHS if Path(run).is_dir() else Path(run) for run in runs]
+    rows = [_read(path, "epoch", "loss") for path in paths]
+    there = {name for columns in rows for name in columns}
+    panels = list(dict.fromkeys(panel for name, (panel, _) in LINES.items() if name in there)) + [TESTED] * bool(looks)
     made = figure(3.6 * len(panels), 3.1)
-    axes = dict(zip(panels, made.subplots(1, len(panels)), strict=True))
-    for k, run in enumerate(runs):
-        path = Path(run) / EPOCHS if Path(run).is_dir() else Path(run)
-        columns = _read(path, "epoch", "loss")
+    axes = dict(zip(panels, np.atleast_1d(made.subplots(1, len(panels))), strict=True))
+    for k, (path, columns) in enumerate(zip(paths, rows, strict=True)):
         label = path.parent.name if path.name == EPOCHS else path.stem
         for name, (panel, style) in LINES.items():
             if columns.get(name):
