@@ -111,7 +111,7 @@ def test_spikes_of_all_blocks_are_added_up(monkeypatch):
 
     held = samples_of(sources(0.0), None)
     trace = lambda network, x, engine: SimpleNamespace(  # noqa: E731
-        spikes={"a": x > 214}, scores=lambda: np.zeros((x.shape[1], 2), int), engine=engine, dtype="f"
+        spikes={"a": x > 214}, scores=lambda: np.tile([1, 5, 3], (x.shape[1], 1)), engine=engine, dtype="f"
     )
     monkeypatch.setattr(measuring, "run", trace)
     monkeypatch.setattr(measuring, "CHUNK", 7)
@@ -120,4 +120,4 @@ def test_spikes_of_all_blocks_are_added_up(monkeypatch):
     assert found.samples == 30
     assert found.rates() == {"a": 0.5}
     assert found.silent() == {"a": 0}
-    assert found.margins.tolist() == [0] * 30
+    assert (found.decisions.tolist(), found.margins.tolist()) == ([1] * 30, [2] * 30)

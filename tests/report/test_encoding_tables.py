@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-from pathlib import Path
 
 import numpy as np
+from benchmark_scripts import load_script
 
 import snndeploy as sd
 from snndeploy import models
 from snndeploy.report import encoding_tables
 
-ROOT = Path(__file__).resolve().parents[2]
-
-
-def benchmark():
-    spec = importlib.util.spec_from_file_location("encodings_benchmark", ROOT / "benchmarks" / "encodings.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
 
 def test_a_small_run_fills_the_table():
-    made = benchmark()
+    made = load_script("encodings")
     data = made.held_digits(8)
     module = models.build_seeded("digits_csnn")
     network = sd.capture(module, data.test[:, :4], 1e-3, decision="spike-count", input_kind="real")
@@ -38,6 +28,6 @@ def test_a_small_run_fills_the_table():
 
 def test_what_is_committed_is_whole():
     rows = json.loads(encoding_tables.MEASURED.read_text("utf-8"))["rows"]
-    assert len(rows) == 1 + len(benchmark().WAYS)
+    assert len(rows) == 1 + len(load_script("encodings").WAYS)
     assert all(row["identical"] for row in rows[1:])
     assert all(row["samples"] == 450 for row in rows)

@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
+from benchmark_scripts import load_script
 from torch.utils.flop_counter import FlopCounterMode
 
 import snndeploy as sd
 from snndeploy import models
 
-ROOT = Path(__file__).resolve().parents[2]
-
 
 @pytest.fixture(scope="module")
 def script():
-    spec = importlib.util.spec_from_file_location("shd_baselines", ROOT / "benchmarks" / "shd_baselines.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script("shd_baselines")
 
 
 def test_bins_are_sums_over_steps_and_channels(script):
